@@ -1,0 +1,74 @@
+"""Where the server is: at a given address, or this user's own on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from launcher.errors import UnreachableError
+from launcher.transport import Connection
+
+
+class Address(Protocol):
+    """Connects to a server, as often as somebody needs a connection of his own."""
+
+    def connect(self) -> Connection: ...
+
+
+@dataclass(frozen=True)
+class NamedServer:
+    url: str
+    token: str | None = None
+
+    def connect(self) -> Connection:
+        hint = "check LAUNCHER_SERVER, and that the server runs"
+        return Connection(self.url, self.token, hint=hint)
+
+
+@dataclass(frozen=True)
+class OwnServer:
+    """The embedded one. Each connection asks anew where it is: a restart moves it."""
+
+    folder: Path
+    token: str | None = None
+
+    def connect(self) -> Connection:
+        from launcher.server.process import running_server
+
+        url = running_server(self.folder)
+        if url is None:
+            raise UnreachableError(
+                f"no server runs here (its folder is {self.folder})",
+                hint="launcher up starts one; LAUNCHER_SERVER=URL names another",
+            )
+        return Connection(url, self.token or self._own_token(), hint="launcher up starts it")
+
+    def start(self) -> str:
+        """Its URL, once it runs and answers."""
+        from launcher.server.process import ensure_server
+
+        return ensure_server(self.folder)
+
+    def _own_token(self) -> str | None:
+        with contextlib.suppress(FileNotFoundError):
+            return (self.folder / "token").read_text().strip() or None
+        return None
+
+
+def find_server(url: str | None = None, token: str | None = None) -> NamedServer | OwnServer:
+    """What the arguments name, else LAUNCHER_SERVER and LAUNCHER_TOKEN, else this user's own."""
+    url = url or os.environ.get("LAUNCHER_SERVER") or None
+    token = token or os.environ.get("LAUNCHER_TOKEN") or None
+    return NamedServer(url, token) if url else OwnServer(state_dir(), token)
+
+
+def state_dir() -> Path:
+    """The folder of this user's own server: database, logs, checkpoints."""
+    given = os.environ.get("LAUNCHER_STATE_DIR")
+    if given:
+        return Path(given).expanduser().absolute()
+    base = os.environ.get("XDG_STATE_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "state") / "launcher"

@@ -1,0 +1,111 @@
+"""The table of all commands. `launcher --help` prints it and imports none of them."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from launcher import __version__
+from launcher.cli._usage import did_you_mean
+
+TABLE: dict[str, dict[str, tuple[str, str]]] = {
+    "Train": {
+        "run": ("run", "submit a job and follow it to its end"),
+        "submit": ("submit", "queue a job and come back at once"),
+        "cancel": ("cancel", "end a job: it may save first, --now does not wait"),
+        "retry": ("retry", "queue an ended job again, from its newest checkpoint"),
+        "declare-lost": ("declare_lost", "your word that a silent job's processes are dead"),
+    },
+    "Watch": {
+        "list": ("list", "jobs, newest first"),
+        "show": ("show", "everything about a job"),
+        "why": ("why", "why a job waits, in one sentence"),
+        "logs": ("logs", "what a job printed; -f goes on as it prints"),
+        "metrics": ("metrics", "curves of a job, also as CSV"),
+        "events": ("events", "what happened to a job, and when"),
+        "checkpoints": ("checkpoints", "list checkpoints, or get one here"),
+    },
+    "Write a spec": {
+        "init": ("init", "write a job.yaml to begin with"),
+        "validate": ("validate", "check a spec: every mistake at once, nothing is submitted"),
+        "schema": ("schema", "JSON schema of the spec, for editors"),
+    },
+    "Processes": {
+        "up": ("up", "start the server and Ray on this machine"),
+        "down": ("down", "stop them; --purge forgets all jobs too"),
+        "server": ("server", "run a server in the foreground"),
+        "executor": ("executor", "run jobs of a server on a Ray cluster"),
+        "version": ("version", "versions of this client and of the server"),
+    },
+}
+"""Heading -> command -> (module in this folder, help line)."""
+
+ALIASES = {"ls": "list", "ps": "list", "stop": "cancel"}
+_KNOWN = {name: entry for commands in TABLE.values() for name, entry in commands.items()}
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module when that command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(_KNOWN)
+
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        cmd_name: str,
+    ) -> click.Command | None:
+        entry = _KNOWN.get(ALIASES.get(cmd_name, cmd_name))
+        if entry is None:
+            return None
+        command: click.Command = importlib.import_module(f"launcher.cli.{entry[0]}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        word = args[0]
+        if not word.startswith("-") and word not in _KNOWN and word not in ALIASES:
+            near = did_you_mean(word, [*_KNOWN, *ALIASES])
+            if not near and word.endswith((".yaml", ".yml", ".py")):
+                near = f"; did you mean: launcher run {word}"
+            raise click.UsageError(f"no such command '{word}'{near}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        formatter: click.HelpFormatter,
+    ) -> None:
+        width = max(map(len, _KNOWN))
+        for heading, commands in TABLE.items():
+            with formatter.section(heading):
+                formatter.write_dl(
+                    [(name.ljust(width), text) for name, (_, text) in commands.items()]
+                )
+
+
+_HELP = """Queue, launch, watch and resume distributed training on Ray clusters.
+
+\b
+  launcher run job.yaml
+  launcher run --workers 2 -- train.py --epochs 5
+"""
+_EPILOG = """\b
+JOB is an id, any unique beginning of it, or `last`: your newest job.
+LAUNCHER_SERVER and LAUNCHER_TOKEN name another server than your own here.
+--debug (or LAUNCHER_DEBUG=1) shows the traceback of an error.
+"""
+
+
+@click.group(
+    cls=LazyGroup,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help=_HELP,
+    epilog=_EPILOG,
+)
+@click.version_option(__version__, prog_name="launcher", message="%(prog)s %(version)s")
+def launcher() -> None:
+    pass

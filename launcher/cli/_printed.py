@@ -1,0 +1,79 @@
+"""The output of an attempt so far: raw where it may be, made harmless for a terminal."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+
+from launcher.cli import _output, _words
+from launcher.cli.live.lines import LineCutter, prefix, visible
+from launcher.client import Client
+from launcher.errors import NotFoundError
+from launcher.views import JobView, LogStream
+
+
+def show(
+    client: Client,
+    job: JobView,
+    *,
+    ranks: Sequence[int],
+    attempt: int | None,
+    tail: int | None,
+    grep: re.Pattern[bytes] | None,
+) -> None:
+    """Prints the output of an attempt, rank after rank."""
+    streams = _chosen(client.log_streams(job.id), job, ranks, attempt)
+    raw = len(streams) == 1 and grep is None and not sys.stdout.isatty()
+    for stream in streams:
+        pieces = _pieces(client, job.id, stream, tail)
+        label = prefix(stream.rank, colour=_output.wants_colour()) if len(streams) > 1 else ""
+        for chunk in pieces if raw else _lines(pieces, label, grep):
+            sys.stdout.buffer.write(chunk)
+
+
+def _chosen(
+    streams: Sequence[LogStream], job: JobView, ranks: Sequence[int], attempt: int | None
+) -> list[LogStream]:
+    newest = max((stream.attempt for stream in streams), default=0)
+    attempt = newest if attempt is None else attempt
+    chosen = [
+        stream
+        for stream in streams
+        if stream.attempt == attempt and (not ranks or stream.rank in ranks)
+    ]
+    if not chosen and (ranks or attempt != newest):
+        there = ", ".join(f"attempt {one.attempt} rank {one.rank}" for one in streams[:8])
+        raise NotFoundError(f"{job.id} has no such output", hint=f"it has {there or 'none yet'}")
+    if not chosen:
+        _output.note(f"{job.id} printed nothing yet; why: launcher why {job.id}")
+    elif newest > 1 and attempt == newest:
+        earlier = _words.plural(newest - 1, "earlier attempt")
+        _output.note(f"attempt {newest}; --attempt N shows {earlier}")
+    return sorted(chosen, key=lambda stream: stream.rank)
+
+
+def _pieces(client: Client, job: str, stream: LogStream, tail: int | None) -> Iterable[bytes]:
+    if tail is not None:
+        return [client.tail_log(job, stream.attempt, stream.rank, tail).data]
+    return client.log(job, stream.attempt, stream.rank)
+
+
+def _lines(
+    pieces: Iterable[bytes], label: str, grep: re.Pattern[bytes] | None
+) -> Iterator[bytes]:
+    cutter = LineCutter()
+    for piece in pieces:
+        yield from _chosen_lines(cutter.feed(piece), label, grep)
+    if cutter.rest:
+        yield from _chosen_lines([cutter.rest], label, grep)
+
+
+def _chosen_lines(
+    lines: Iterable[bytes], label: str, grep: re.Pattern[bytes] | None
+) -> Iterator[bytes]:
+    terminal = sys.stdout.isatty()
+    for line in lines:
+        if grep is None or grep.search(line):
+            shown = visible(line).encode() if terminal else line
+            yield label.encode() + shown + b"\n"

@@ -1,0 +1,193 @@
+"""From the words of a command line to a spec: a file, or a program behind `--`."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from launcher.cli import _output, _words
+from launcher.errors import ConflictError, SpecError
+from launcher.units import format_size
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from launcher.client import Client
+    from launcher.spec.jobspec import JobSpec
+    from launcher.views import JobView
+
+_SHOWN = 5
+"""How many of the files that are left out are named."""
+
+set_option = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change a key of the spec, as resources.workers=4; may be repeated.",
+)
+_OPTIONS = (
+    click.argument("words", nargs=-1, metavar="[SPEC | -- PROGRAM...]"),
+    set_option,
+    click.option("-w", "--workers", type=int, help="Workers of the program behind --."),
+    click.option("-g", "--gpus-per-worker", type=int, help="GPUs of each worker."),
+    click.option("--name", help="Name of the job."),
+    click.option("--framework", help="pytorch, or command. Default: guessed from the program."),
+    click.option("-e", "--env", multiple=True, metavar="KEY=VALUE", help="Environment variable."),
+    click.option("--save", type=Path, metavar="FILE", help="Also write the spec as YAML."),
+    click.option("--key", help="Idempotency key: the same key gives the same job."),
+    click.option("--dry-run", is_flag=True, help="Print the spec with all defaults, and stop."),
+)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the command line says of a job, beside its words."""
+
+    overrides: tuple[str, ...]
+    workers: int | None
+    gpus_per_worker: int | None
+    name: str | None
+    framework: str | None
+    env: tuple[str, ...]
+
+    def variables(self) -> dict[str, str]:
+        return dict(_pair(text) for text in self.env)
+
+    def as_overrides(self) -> list[str]:
+        """The flags in the form of `--set`, which then has the last word."""
+        flags = {
+            "name": self.name,
+            "framework": self.framework,
+            "resources.workers": self.workers,
+            "resources.gpus_per_worker": self.gpus_per_worker,
+        } | {f"env.{key}": text for key, text in self.variables().items()}
+        given = [f"{key}={json.dumps(value)}" for key, value in flags.items() if value is not None]
+        return [*given, *self.overrides]
+
+
+def spec_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of `run` and `submit`; the command gets `words`, `wish`, `save`, `key`."""
+
+    @functools.wraps(function)
+    def command(
+        words: tuple[str, ...], save: Path | None, dry_run: bool, **options: Any
+    ) -> Any:
+        flags = {field.name: options.pop(field.name) for field in fields(Wish)}
+        spec = read_spec(words, Wish(**flags))
+        if save:
+            _save(spec, save)
+        if dry_run:
+            print(full_yaml(spec), end="")
+            return None
+        return function(spec, **options)
+
+    return functools.reduce(lambda wrapped, option: option(wrapped), reversed(_OPTIONS), command)
+
+
+def read_spec(words: Sequence[str], wish: Wish) -> JobSpec:
+    """The spec that words and flags mean.
+
+    Raises:
+        SpecError: every complaint.
+    """
+    if not words:
+        raise SpecError(
+            "no spec and no program is given",
+            hint="launcher run job.yaml, or launcher run --workers 2 -- train.py --epochs 5",
+        )
+    if not _names_spec(words):
+        return _from_program(words, wish)
+    if len(words) > 1:
+        raise SpecError(
+            f"one spec at a time; what is {words[1]!r}?",
+            hint="--set KEY=VALUE changes keys of the spec",
+        )
+    from launcher.spec.load import load_spec
+
+    return load_spec(words[0], wish.as_overrides())
+
+
+def full_yaml(spec: JobSpec) -> str:
+    """The spec with every default, as YAML that reads back as the same spec."""
+    import yaml
+
+    return str(yaml.safe_dump(_full(spec), sort_keys=False, allow_unicode=True, width=10_000))
+
+
+def send(client: Client, spec: JobSpec, key: str | None) -> JobView:
+    """Submits a spec, and tells what was sent and what was not."""
+    submission = client.submit(spec, key=key)
+    job, package = submission.job, submission.package
+    if not submission.is_new:
+        _output.note(f"key {key!r} was submitted before; this is its job")
+        return job
+    sent = f"{_words.plural(package.files, 'file')}, {format_size(package.total_bytes)}"
+    _output.note(f"{job.id}: {_words.gang(job)}; sent {sent} of {spec.workdir}")
+    if package.left_out:
+        shown = ", ".join(f"{path} ({reason})" for path, reason in package.left_out[:_SHOWN])
+        more = len(package.left_out) - _SHOWN
+        _output.note(f"left out: {shown}" + f" and {more} more" * (more > 0))
+    return job
+
+
+def _names_spec(words: Sequence[str]) -> bool:
+    return words[0].endswith((".yaml", ".yml")) or (len(words) == 1 and Path(words[0]).is_dir())
+
+
+def _from_program(words: Sequence[str], wish: Wish) -> JobSpec:
+    from launcher.spec.build import spec_from_command
+
+    gpus = wish.gpus_per_worker
+    more = [] if gpus is None else [f"resources.gpus_per_worker={gpus}"]
+    return spec_from_command(
+        words,
+        name=wish.name,
+        framework=wish.framework,
+        workers=1 if wish.workers is None else wish.workers,
+        env=wish.variables(),
+        overrides=[*more, *wish.overrides],
+    )
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise SpecError(f"--env {text}: expected KEY=VALUE", hint=f"--env {text}=1")
+    return name, value
+
+
+def _save(spec: JobSpec, file: Path) -> None:
+    from launcher.spec.dump import to_yaml
+
+    folder = file.parent.resolve()
+    workdir = os.path.relpath(spec.workdir, folder)
+    portable = spec.model_copy(update={"workdir": workdir})
+    try:
+        with file.open("x") as opened:
+            opened.write(to_yaml(portable))
+    except FileExistsError as error:
+        raise ConflictError(f"{file} exists already", hint="--save another file") from error
+    except OSError as error:
+        raise SpecError(f"{file} cannot be written: {error.strerror}") from error
+    _output.note(f"saved as {file}")
+
+
+def _full(part: BaseModel) -> dict[str, Any]:
+    from pydantic import BaseModel
+
+    from launcher.spec.dump import written_value
+
+    values = {key: getattr(part, key) for key in type(part).model_fields}
+    return {
+        key: _full(value) if isinstance(value, BaseModel) else written_value(key, value)
+        for key, value in values.items()
+        if value is not None
+    }

@@ -1,0 +1,138 @@
+"""Short words for numbers, times and jobs, the same in every command."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable
+
+from launcher.units import format_duration
+from launcher.views import AttemptView, JobView, ProgressView
+
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+def number(value: object) -> str:
+    """A metric's value in few characters.
+
+    >>> number(0.123456), number(1200.0), number("nan"), number(0.00001234)
+    ('0.1235', '1200', 'nan', '1.234e-05')
+    """
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return str(value)
+    return f"{value:.4g}" if abs(value) < 1000 or abs(value) >= 1e6 else f"{value:.0f}"
+
+
+def sparkline(values: Iterable[float], width: int = 12) -> str:
+    """A curve in one line, newest value last; values that are no numbers are left out.
+
+    >>> sparkline([4, 2, 1, 0.5])
+    '█▄▂▁'
+    """
+    finite = [value for value in values if math.isfinite(value)][-width:]
+    if not finite:
+        return ""
+    low, high = min(finite), max(finite)
+    scale = (len(_BARS) - 1) / (high - low) if high > low else 0.0
+    return "".join(_BARS[round((value - low) * scale)] for value in finite)
+
+
+def ago(then: float | None, now: float) -> str:
+    """How long ago, without guessing about clocks that differ a little."""
+    return "-" if then is None else format_duration(max(now - then, 0.0) // 1)
+
+
+def clock_time(moment: float) -> str:
+    """Local time; with the date when it is not today.
+
+    >>> len(clock_time(0.0))
+    19
+    """
+    local = time.localtime(moment)
+    today = time.localtime()[:3] == local[:3]
+    return time.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M:%S", local)
+
+
+def steps(progress: ProgressView | None) -> str:
+    """How far a job is.
+
+    >>> steps(ProgressView(120, 500)), steps(ProgressView(7)), steps(None)
+    ('120/500 24%', 'step 7', '-')
+    """
+    if progress is None:
+        return "-"
+    if not progress.total_steps:
+        return f"step {progress.step}"
+    part = min(progress.step / progress.total_steps, 1.0)
+    return f"{progress.step}/{progress.total_steps} {part:.0%}"
+
+
+def gang(job: JobView) -> str:
+    """What a job takes.
+
+    >>> gang(JobView("a-1", "a", "QUEUED", workers=4, gpus_per_worker=1))
+    '4 x 1 GPU'
+    """
+    each = (
+        f"{job.gpus_per_worker} GPU{'s' * (job.gpus_per_worker > 1)}"
+        if job.gpus_per_worker
+        else f"{job.cpus_per_worker:g} CPU{'s' * (job.cpus_per_worker > 1)}"
+    )
+    return f"{job.workers} x {each}"
+
+
+def metric_order(names: Iterable[str]) -> list[str]:
+    """Losses first, then as they came.
+
+    >>> metric_order(["lr", "val_acc", "loss"])
+    ['loss', 'lr', 'val_acc']
+    """
+    return sorted(names, key=lambda name: "loss" not in name.lower())
+
+
+def latest(job: JobView, limit: int = 3) -> str:
+    """The newest values in one line.
+
+    >>> latest(JobView("a-1", "a", "RUNNING", latest={"acc": 0.98, "loss": 0.123456}))
+    'loss 0.1235  acc 0.98'
+    """
+    chosen = metric_order(job.latest)[:limit]
+    return "  ".join(f"{name} {number(job.latest[name])}" for name in chosen)
+
+
+def attempt_words(attempt: AttemptView) -> str:
+    """One line about an attempt.
+
+    >>> attempt_words(AttemptView(1, ending="NODE_LOST", words="node-b was lost"))
+    'NODE_LOST: node-b was lost'
+    """
+    if attempt.ending:
+        return f"{attempt.ending}: {attempt.words}" if attempt.words else attempt.ending
+    if attempt.started_at is None:
+        return "is starting"
+    return "runs"
+
+
+def exit_words(code: int) -> str:
+    """What an exit code means.
+
+    >>> exit_words(3), exit_words(-9)
+    ('exit code 3', 'signal SIGKILL')
+    """
+    if code >= 0:
+        return f"exit code {code}"
+    import signal
+
+    try:
+        return f"signal {signal.Signals(-code).name}"
+    except ValueError:
+        return f"signal {-code}"
+
+
+def plural(count: int, noun: str) -> str:
+    """A count with its noun.
+
+    >>> plural(1, "rank"), plural(2, "rank")
+    ('1 rank', '2 ranks')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -1,0 +1,52 @@
+"""`launcher list`: jobs, newest first."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from launcher.cli import _output, _words
+from launcher.cli._options import connect, output_option
+from launcher.model.states import JobState
+from launcher.units import format_duration
+from launcher.views import JobView, as_json
+
+
+@click.command("list")
+@click.option(
+    "-s",
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice([state.value for state in JobState], case_sensitive=False),
+    help="Only jobs in this state; may be repeated.",
+)
+@click.option("-p", "--project", help="Only jobs of this project.")
+@click.option("-n", "--limit", default=20, show_default=True, help="How many at most.")
+@output_option()
+def command(states: tuple[str, ...], project: str | None, limit: int, output: str) -> None:
+    """Jobs, newest first."""
+    jobs = connect().jobs(states, project=project, limit=limit)
+    if output == "json":
+        _output.print_json(as_json(jobs))
+    elif jobs:
+        rows = [_row(job, time.time()) for job in jobs]
+        _output.print_table(["JOB", "STATE", "PROGRESS", "TAKES", "AGE", "NOTE"], rows)
+        if len(jobs) == limit:
+            _output.note(f"the {limit} newest are shown; --limit shows more")
+    else:
+        _output.note("no jobs" + (" like that" if states or project else ": launcher run job.yaml"))
+
+
+def _row(job: JobView, now: float) -> list[str]:
+    age = _words.ago(job.submitted_at, now)
+    return [job.id, job.state, _words.steps(job.progress), _words.gang(job), age, _note(job)]
+
+
+def _note(job: JobView) -> str:
+    if job.state == JobState.SUCCEEDED.value or not job.reason:
+        eta = job.progress.eta_s if job.progress and not job.is_over else None
+        left = [f"{format_duration(eta // 1)} left"] if eta is not None else []
+        return "  ".join(part for part in [*left, _words.latest(job)] if part)
+    return job.reason

@@ -1,0 +1,42 @@
+"""`launcher logs JOB`: what a job printed, byte for byte."""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+from launcher.cli._options import connect, job_argument
+from launcher.errors import SpecError
+
+
+@click.command()
+@job_argument
+@click.option("-f", "--follow", is_flag=True, help="Go on as the job prints, until it ends.")
+@click.option("-r", "--rank", "ranks", type=int, multiple=True, help="Only this rank; repeatable.")
+@click.option("-a", "--attempt", type=int, help="This attempt's. Default: the newest one's.")
+@click.option("-n", "--tail", type=click.IntRange(0), help="Begin with so many last lines.")
+@click.option("-g", "--grep", metavar="REGEX", help="Only lines in which this is found.")
+def command(
+    job: str,
+    follow: bool,
+    ranks: tuple[int, ...],
+    attempt: int | None,
+    tail: int | None,
+    grep: str | None,
+) -> int:
+    """What a job printed: every rank's output, byte for byte when it goes to a file or pipe."""
+    try:
+        pattern = re.compile(grep.encode()) if grep is not None else None
+    except re.error as error:
+        raise SpecError(f"--grep {grep}: is no regular expression: {error}") from error
+    client = connect()
+    found = client.job(job)
+    if follow:
+        from launcher.cli.live import watch
+
+        return watch.logs(client, found, ranks=ranks, attempt=attempt, tail=tail, grep=pattern)
+    from launcher.cli import _printed
+
+    _printed.show(client, found, ranks=ranks, attempt=attempt, tail=tail, grep=pattern)
+    return 0

@@ -1,0 +1,36 @@
+"""`launcher run`: submit a job and follow it to its end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from launcher.cli._options import connect
+from launcher.cli._specs import send, spec_options
+
+if TYPE_CHECKING:
+    from launcher.spec.jobspec import JobSpec
+
+
+@click.command()
+@spec_options
+@click.option("-d", "--detach", is_flag=True, help="Submit, and do not follow.")
+def command(spec: JobSpec, key: str | None, detach: bool) -> int:
+    """Submit a job and follow it to its end.
+
+    \b
+      launcher run job.yaml --set resources.workers=4
+      launcher run --workers 2 -- train.py --epochs 5
+
+    Ctrl-C leaves the job running. The exit code is the job's outcome: 0 succeeded, 1 failed,
+    6 cancelled.
+    """
+    client = connect(start=True)
+    job = send(client, spec, key)
+    from launcher.cli.live import summary, watch
+
+    if detach:
+        summary.tell_next(job.id)
+        return 0
+    return watch.to_the_end(client, job)

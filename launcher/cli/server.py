@@ -1,0 +1,43 @@
+"""`launcher server`: a server in the foreground."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from launcher import address
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=0, show_default=True, help="0: any free one.")
+@click.option(
+    "--state-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of database, logs and checkpoints. Default: this user's own.",
+)
+@click.option("--database", metavar="URL", help="Database to use instead of a file in that folder.")
+@click.option("--public-url", metavar="URL", help="Address that users and nodes reach it by.")
+@click.option("--embedded", is_flag=True, help="This user's own server, with Ray on this machine.")
+def command(
+    host: str,
+    port: int,
+    state_dir: Path | None,
+    database: str | None,
+    public_url: str | None,
+    embedded: bool,
+) -> None:
+    """Run a server in the foreground. `launcher up` starts your own in the background."""
+    from launcher.server.main import serve
+
+    serve(
+        state_dir or address.state_dir(),
+        host=host,
+        port=port,
+        database_url=database,
+        public_url=public_url,
+        embedded=embedded,
+    )
+
+

@@ -1,0 +1,64 @@
+"""`launcher show JOB`: everything about a job."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import click
+
+from launcher.cli import _output, _words
+from launcher.cli._options import connect, job_argument, output_option
+from launcher.units import format_duration
+from launcher.views import AttemptView, JobView, as_json
+
+
+@click.command()
+@job_argument
+@output_option()
+def command(job: str, output: str) -> None:
+    """Everything about a job."""
+    found = connect().job(job)
+    if output == "json":
+        _output.print_json(as_json(found))
+        return
+    print(f"{_output.paint(found.id, 'bold')}  {_output.paint_state(found.state)}")
+    for label, text in _facts(found, time.time()):
+        print(f"  {_output.paint(label.ljust(12), 'dim')}{text}")
+
+
+def _facts(job: JobView, now: float) -> Iterator[tuple[str, str]]:
+    if job.reason:
+        yield "reason", job.reason
+    yield "submitted", f"{_words.clock_time(job.submitted_at)} by {job.user or 'somebody'}"
+    if job.ended_at is not None:
+        lasted = format_duration(job.ended_at - job.submitted_at)
+        yield "ended", f"{_words.clock_time(job.ended_at)}, {lasted} after its submit"
+    yield "takes", f"{_words.gang(job)}, {job.framework}"
+    yield "queue", f"project {job.project}, priority {job.priority}, cluster {job.cluster}"
+    for node in job.nodes:
+        ranks = ", ".join(map(str, node.ranks))
+        yield "node", f"{node.host or node.node_id}: rank{'s' * (len(node.ranks) > 1)} {ranks}"
+    if job.progress:
+        yield "progress", _words.steps(job.progress)
+    if job.latest:
+        yield "metrics", _words.latest(job, limit=8)
+    if job.checkpoints.count:
+        kept, newest = job.checkpoints.count, job.checkpoints.newest_step
+        yield "checkpoints", f"{kept}, the newest of step {newest}"
+    for attempt in sorted(job.attempts, key=lambda attempt: attempt.number):
+        yield f"attempt {attempt.number}", _attempt(attempt, now)
+    if job.failures:
+        yield "failures", f"{job.failures} of the program's own, {job.max_retries} retries allowed"
+    if job.page:
+        yield "page", job.page
+
+
+def _attempt(attempt: AttemptView, now: float) -> str:
+    words = _words.attempt_words(attempt)
+    begun = attempt.started_at or attempt.granted_at
+    if begun is not None:
+        words += f" ({format_duration((attempt.ended_at or now) - begun)})"
+    if attempt.resume_step is not None:
+        words += f", resumed from step {attempt.resume_step}"
+    return words

@@ -1,0 +1,33 @@
+"""`launcher submit`: queue a job and come back at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from launcher.cli import _output
+from launcher.cli._options import connect, output_option
+from launcher.cli._specs import send, spec_options
+from launcher.views import as_json
+
+if TYPE_CHECKING:
+    from launcher.spec.jobspec import JobSpec
+
+
+@click.command()
+@spec_options
+@output_option()
+def command(spec: JobSpec, key: str | None, output: str) -> None:
+    """Queue a job and come back at once; stdout is its id.
+
+    \b
+      launcher submit job.yaml --set resources.workers=4
+      launcher submit --workers 2 -- train.py --epochs 5
+    """
+    job = send(connect(start=True), spec, key)
+    if output == "json":
+        _output.print_json(as_json(job))
+    else:
+        print(job.id)
+    _output.note(f"follow: launcher logs {job.id} -f    why it waits: launcher why {job.id}")

@@ -1,0 +1,51 @@
+"""A Ray cluster that already runs, by its address. Nothing is started, nothing is stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from launcher.clusters import _probe
+from launcher.clusters.base import Cluster, RayAddress
+from launcher.errors import SpecError, UnreachableError
+
+_PROBE_TIMEOUT_S = 2.0
+
+
+class RunningRay(Cluster):
+    """The Ray cluster at `address`, the `HOST:PORT` of its head (`ray start --head` prints it).
+
+    Args:
+        address: `HOST:PORT`, an IPv6 host in brackets.
+        environment: what a driver needs to be let in, such as RAY_AUTH_MODE and
+            RAY_AUTH_TOKEN_PATH.
+
+    Raises:
+        SpecError: the address is not of that form.
+    """
+
+    def __init__(self, address: str, environment: Mapping[str, str] | None = None) -> None:
+        try:
+            self._host, self._port = _probe.split_address(address)
+        except ValueError as error:
+            raise SpecError(
+                f"cluster address '{address}': {error}",
+                hint="write HOST:PORT as `ray start --head` prints it, for example 10.0.0.5:6379",
+            ) from error
+        self._reached = RayAddress(address, dict(environment or {}))
+
+    def ensure(self) -> RayAddress:
+        found = self.running()
+        if found is None:
+            raise UnreachableError(
+                f"no Ray cluster answers at {self._reached.address}",
+                hint="is its head up, and is this port open from here? "
+                "on the head, `ray status` must work",
+            )
+        return found
+
+    def running(self) -> RayAddress | None:
+        answers = _probe.answers(self._host, self._port, timeout_s=_PROBE_TIMEOUT_S)
+        return self._reached if answers else None
+
+    def stop(self, grace_s: float = 10.0) -> None:
+        """Nothing: whoever started this cluster stops it."""

@@ -1,0 +1,388 @@
+"""The agent: one process a node of an allocation. Does what `AgentCore` decides.
+
+Its threads talk to the core only through the mailbox, so the core needs no lock and acts on one
+thing at a time: `loop` (the core and its actions), `orders` (long-polls the server), `telling`
+(tells the server what changed), `shipping` and `saving` (logs, points, checkpoints), `preparing`
+(code and checkpoint), the gang's channel and the keeper's answers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, TypeVar
+
+from launcher.errors import LauncherError, UnreachableError
+from launcher.executor import core as core_
+from launcher.executor import surroundings
+from launcher.executor.channel import Channel, Lifeline, Listener
+from launcher.executor.collecting import Collector
+from launcher.executor.core import AgentCore
+from launcher.executor.folders import JobFolder, jobs_root
+from launcher.executor.gang import NodeState, Order
+from launcher.executor.ports import Ports
+from launcher.executor.preparing import place_checkpoint, place_code
+from launcher.executor.ranks import Ranks, RankStart
+from launcher.executor.sweep import sweep_job
+from launcher.executor.uplink import Uplink
+from launcher.frameworks import load as load_framework
+from launcher.frameworks.base import layered
+from launcher.model.gang import Gang, GangNode
+from launcher.model.wire import Orders, decode, encode
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+POLL_S = 10.0
+"""How long the server may hold a request for orders; every answer renews the lease."""
+REPEAT_S = 2.0
+"""How often states and orders of the gang are repeated, changed or not."""
+RETRY_S = 0.5
+
+
+@dataclass(frozen=True)
+class AgentConfig:
+    """What the executor gives an agent. `key` authenticates the gang's channel."""
+
+    server: str
+    server_id: str
+    token: str
+    allocation: str
+    index: int
+    node_id: str
+    address: str
+    gpus: tuple[str, ...] = ()
+
+
+class Agent:
+    """Lives from construction until its core closes; `finished` is set then."""
+
+    def __init__(self, config: AgentConfig) -> None:
+        self.config = config
+        self.finished = threading.Event()
+        self._mail: queue.SimpleQueue[Callable[[float], None]] = queue.SimpleQueue()
+        self._orders = Orders("")
+        self._changed = threading.Event()
+        self._leader_line: Lifeline | None = None
+        self._followers: dict[int, Channel] = {}
+        self._told: tuple[NodeState, Order] | None = None
+        self._told_at = 0.0
+        self._preparing: queue.SimpleQueue[core_.Prepare] = queue.SimpleQueue()
+
+        uplink = Uplink(config.server, config.token)
+        self._setup = _until_answered(lambda: uplink.setup(config.allocation))
+        self.job_id = self._setup.launch.job_id
+        self._key = config.token.encode()
+        self._listener = Listener(config.address, self._key, self._serve)
+        self._folder = JobFolder.of(jobs_root(config.server_id), self.job_id, config.node_id)
+        self._lock = self._folder.try_own()
+        self._ports = Ports(config.address)
+        self._core = self._make_core()
+        self._status = self._core.status(self._listener.address, "")
+        mark = f"LAUNCHER_ALLOCATION={config.allocation}"
+        self._ranks = Ranks(self._folder, mark, self._rank_ended)
+        self._collector = Collector(
+            self._folder,
+            lambda: Uplink(config.server, config.token),
+            note=lambda text: self._post(lambda _: self._core.note(text)),
+        )
+        shipping = {"server": config.server, "token": config.token}
+        self._folder.shipping.touch(mode=0o600)
+        self._folder.shipping.write_text(json.dumps(shipping))
+        for target in (self._loop, self._poll_orders, self._tell_changes, self._prepare_all):
+            threading.Thread(target=target, name=target.__name__.strip("_"), daemon=True).start()
+
+    @property
+    def address(self) -> str:
+        """host:port of its gang channel."""
+        return self._listener.address
+
+    @property
+    def is_leader(self) -> bool:
+        return self._core.leader is not None
+
+    @property
+    def has_executor(self) -> bool:
+        return self._core.executor_linked
+
+    def _make_core(self) -> AgentCore:
+        setup, config = self._setup, self.config
+        node = GangNode(
+            config.index,
+            config.address,
+            setup.ranks[config.index],
+            config.gpus,
+            surroundings.interface_of(config.address),
+        )
+        return AgentCore(
+            config.allocation,
+            config.index,
+            setup.ranks,
+            node,
+            time.monotonic(),
+            grace_s=setup.launch.grace_s,
+            reserve_port=self._ports.reserve,
+        )
+
+    # --- the loop --------------------------------------------------------------------------------
+
+    def _post(self, deed: Callable[[float], None]) -> None:
+        self._mail.put(deed)
+
+    def _loop(self) -> None:
+        while not self.finished.is_set():
+            busy = self._core.state.phase in {"running", "exited"} or self._core.order.do == "stop"
+            try:
+                self._turn(0.1 if busy else 0.5)
+            except Exception:  # a bug must end the gang in words, not leave it without a mind
+                log.exception("the agent broke")
+                self._core.close("the agent broke: its log tells more", time.monotonic())
+
+    def _turn(self, patience_s: float) -> None:
+        with contextlib.suppress(queue.Empty):
+            self._mail.get(timeout=patience_s)(time.monotonic())
+        self._core.tick(time.monotonic())
+        for action in self._core.actions():
+            self._act(action)
+        self._watch_calls()
+        self._tell_gang()
+        status = self._core.status(self.address, "")
+        if status != self._status:
+            self._status = status
+            self._changed.set()
+
+    def _act(self, action: core_.Action) -> None:
+        match action:
+            case core_.Prepare():
+                self._preparing.put(action)
+            case core_.Launch():
+                self._launch(action.attempt, action.gang)
+            case core_.Stop():
+                self._stop(action)
+            case core_.Drain():
+                done = partial(self._core.drained, action.attempt)
+                self._collector.drain(action.attempt, lambda: self._post(done))
+            case core_.Close():
+                threading.Thread(target=self._leave, args=(action,), name="leaving").start()
+
+    # --- ranks -----------------------------------------------------------------------------------
+
+    def _launch(self, attempt: int, gang: Gang) -> None:
+        launch = self._setup.launch
+        framework = load_framework(launch.framework)
+        python = launch.python or sys.executable
+        starts = []
+        for rank in gang.on_node(self.config.index):
+            own = framework.environment(launch, gang, rank)
+            own |= surroundings.rank_environment(
+                self._folder,
+                attempt=attempt,
+                rank=rank.rank,
+                allocation=self.config.allocation,
+                resume=self._core.resume,
+            )
+            env = layered(surroundings.node_environment(), launch, own) | self._setup.secrets
+            argv = framework.argv(launch, python)
+            starts.append(RankStart(rank.rank, argv, env, self._folder.work))
+        self._ranks.start(attempt, starts)
+
+    def _rank_ended(self, attempt: int, exits: list[Any]) -> None:
+        self._post(lambda now: self._core.exited(attempt, exits, now))
+
+    def _stop(self, stop: core_.Stop) -> None:
+        if stop.stage == "flag" and stop.committed:
+            self._ranks.commit_stop(stop.target)
+        elif stop.stage == "flag":
+            calls, ahead = self._ranks.propose_stop(stop.target)
+            armed, rejected = (stop.target, 0) if ahead else (0, stop.target)
+            self._post(lambda now: self._core.flag_answer(calls, armed, rejected, now))
+        elif stop.stage == "kill":
+            self._ranks.signal(signal.SIGKILL, whole_session=True)
+        else:
+            name = self._setup.launch.stop_signal if stop.stage == "signal" else "SIGTERM"
+            # As a shell's Ctrl-C or `kill %1` would: the program behind `bash -c` hears it too.
+            self._ranks.signal(signal.Signals[name], whole_session=True)
+
+    def _watch_calls(self) -> None:
+        """The leader must know whether the program asks should_stop() at all."""
+        if self._core.state.phase == "running" and not self._core.state.calls:
+            calls = self._ranks.calls()
+            if calls:
+                self._core.flag_answer(calls, 0, 0, time.monotonic())
+
+    # --- preparing -------------------------------------------------------------------------------
+
+    def _prepare_all(self) -> None:
+        while True:
+            self._prepare(self._preparing.get())
+
+    def _prepare(self, wanted: core_.Prepare) -> None:
+        uplink = Uplink(self.config.server, self.config.token)
+        attempt = wanted.attempt
+        try:
+            _until_answered(lambda: self._prepare_once(uplink, wanted), self.finished)
+        except (LauncherError, OSError) as error:
+            text = str(error)
+            self._post(lambda now: self._core.failed(attempt, text, now))
+        else:
+            self._post(lambda now: self._core.prepared(attempt, now))
+        finally:
+            uplink.close()
+
+    def _prepare_once(self, uplink: Uplink, wanted: core_.Prepare) -> None:
+        if self._lock is None:
+            # The agent of an allocation that is over may need a moment to leave.
+            self._lock = self._folder.try_own()
+            if self._lock is None:
+                raise _NotYetError("the folder is still held by the agent before this one")
+        sweep_job(self.job_id, living=self.config.allocation)
+        place_code(self._folder, uplink, self._setup.launch.code)
+        if wanted.resume is not None:
+            place_checkpoint(self._folder, uplink, wanted.resume)
+        self._folder.checkpoints(wanted.attempt).mkdir(parents=True, exist_ok=True)
+        surroundings.sdk_folder(self._folder.path.parent)
+
+    # --- the server ------------------------------------------------------------------------------
+
+    def _poll_orders(self) -> None:
+        """Long-poll: the server answers when its orders change, and renews the lease anyway."""
+        uplink = Uplink(self.config.server, self.config.token)
+        while not self.finished.is_set():
+            self._exchange(uplink, POLL_S)
+
+    def _tell_changes(self) -> None:
+        uplink = Uplink(self.config.server, self.config.token)
+        while not self.finished.is_set():
+            self._changed.wait()
+            self._changed.clear()
+            if not self._exchange(uplink, 0.0):
+                self._changed.set()
+
+    def _exchange(self, uplink: Uplink, hold_s: float) -> bool:
+        asked_at = time.monotonic()
+        try:
+            orders = uplink.sync(replace(self._status, seen=self._orders.version), hold_s)
+        except LauncherError as error:
+            log.info("the server did not take the status: %s", error)
+            self.finished.wait(RETRY_S)
+            return False
+        self._orders = orders
+        self._post(partial(self._obey, orders, asked_at))
+        return True
+
+    def _obey(self, orders: Orders, asked_at: float, now: float) -> None:
+        if self.config.index and self._leader_line is None and orders.peers and orders.peers[0]:
+            self._leader_line = Lifeline(
+                orders.peers[0],
+                self._key,
+                {"role": "follower", "index": self.config.index, "address": self.address},
+                on_up=lambda _: self._post(lambda __: self._tell_gang(anew=True)),
+                on_message=self._hear_leader,
+                on_dead=partial(self._peer_died, 0),
+            )
+        self._core.obey(orders, asked_at, now)
+
+    # --- the gang --------------------------------------------------------------------------------
+
+    def _serve(self, channel: Channel, hello: dict[str, Any]) -> None:
+        """A caller of our channel: a follower of this leader, or the executor."""
+        if hello.get("role") == "follower" and self._core.leader is not None:
+            self._serve_follower(channel, int(hello["index"]), str(hello["address"]))
+        elif hello.get("role") == "executor":
+            self._serve_executor(channel)
+
+    def _serve_follower(self, channel: Channel, index: int, address: str) -> None:
+        self._followers[index] = channel
+        self._post(lambda _: self._tell_gang(anew=True))
+        for message in channel.messages():
+            state = decode(NodeState, message)
+            self._post(partial(self._core.peer_says, state))
+        if self._followers.get(index) is channel:
+            del self._followers[index]
+            # Closed, or broken? Its machine tells; a living follower dials us anew by itself.
+            Lifeline(
+                address,
+                self._key,
+                {"role": "probe"},
+                on_up=lambda probe: probe.close(),
+                on_message=lambda _: None,
+                on_dead=partial(self._peer_died, index),
+            )
+
+    def _peer_died(self, index: int, proof: str) -> None:
+        self._post(lambda now: self._core.peer_lost(index, proof, now))
+
+    def _hear_leader(self, message: dict[str, Any]) -> None:
+        order = decode(Order, message)
+        self._post(lambda now: self._core.leader_orders(order, now))
+
+    def _serve_executor(self, channel: Channel) -> None:
+        self._post(self._core.executor_came)
+        channel.send({"asked_at": time.monotonic(), "closed": self._core.closed})
+        for message in channel.messages():
+            if "renew" in message:
+                self._post(partial(self._core.renewed, float(message["renew"])))
+                channel.send({"asked_at": time.monotonic(), "closed": self._core.closed})
+            elif message.get("close"):
+                reason = str(message["close"])
+                self._post(partial(self._core.close, reason))
+        self._post(lambda _: self._core.executor_gone())
+
+    def _tell_gang(self, *, anew: bool = False) -> None:
+        news = (self._core.state, self._core.order)
+        now = time.monotonic()
+        if not anew and news == self._told and now - self._told_at < REPEAT_S:
+            return
+        self._told, self._told_at = news, now
+        if self._core.leader is not None:
+            for channel in list(self._followers.values()):
+                channel.send(encode(self._core.order))
+        elif self._leader_line is not None:
+            self._leader_line.send(encode(self._core.state))
+
+    # --- the end ---------------------------------------------------------------------------------
+
+    def _leave(self, action: core_.Close) -> None:
+        """Bury what is left, tell the server, give everything back."""
+        log.info("leaving: %s", action.reason)
+        self._ranks.close()
+        self._collector.close()
+        self._ports.close()
+        uplink = Uplink(self.config.server, self.config.token)
+        status = self._core.status(self.address, self._orders.version)
+        try:
+            uplink.sync(status, 0.0)
+        except LauncherError as error:
+            log.info("the server was not told: %s", error)
+        if action.job_over and self._collector.is_all_shipped:
+            self._folder.remove()
+        if self._lock is not None:
+            os.close(self._lock)
+        self.finished.set()
+        self._listener.close()
+
+
+class _NotYetError(LauncherError):
+    """Something that passes by itself."""
+
+
+def _until_answered(ask: Callable[[], T], given_up: threading.Event | None = None) -> T:
+    """Ask until the server answers; errors that would stay are raised."""
+    stop = given_up or threading.Event()
+    while True:
+        try:
+            return ask()
+        except (UnreachableError, _NotYetError) as error:
+            log.info("trying again: %s", error)
+            if stop.wait(RETRY_S):
+                raise

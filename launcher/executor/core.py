@@ -1,0 +1,326 @@
+"""The agent's mind: what one node of an allocation does about grants, orders, leases and losses.
+
+Pure: `AgentCore` is told what happened and when (its own monotonic clock), and gives actions for
+the agent to carry out. Promises that it keeps, whatever is lost, repeated or reordered:
+
+- ranks of an attempt start only under the server's grant for it and the leader's order;
+- an attempt that ended here, or was to be stopped here before it started, never starts any more;
+- with its lease run out it kills its ranks and ends, unless the executor is known to be gone, in
+  which case nobody can have taken its silence for death (DESIGN §7, docs/protocol.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from launcher.executor.gang import CRASH_KILL_S, Leader, NodeState, Order
+from launcher.model.gang import Gang, GangNode
+from launcher.model.job import RankExit
+from launcher.model.wire import LEASE_S, ORPHAN_TIMEOUT_S, AgentStatus, CheckpointRef, Note, Orders
+
+DEAF_LEADER_S = 20.0
+"""How much longer than the grace a node waits for its leader to carry out the server's stop."""
+
+# --- what the agent shall do ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """Put code and checkpoint in place; then call `prepared` or `failed`."""
+
+    attempt: int
+    resume: CheckpointRef | None
+
+
+@dataclass(frozen=True)
+class Launch:
+    """Start this node's ranks; then call `launched` or `failed`, and `exited` for each."""
+
+    attempt: int
+    gang: Gang
+
+
+@dataclass(frozen=True)
+class Stop:
+    """End this node's ranks: by `flag`, `signal`, `term` or `kill`."""
+
+    attempt: int
+    stage: str
+    target: int = 0
+    committed: bool = False
+
+
+@dataclass(frozen=True)
+class Drain:
+    """Ship what the ranks left; then call `drained`."""
+
+    attempt: int
+
+
+@dataclass(frozen=True)
+class Close:
+    """Leave: nothing runs here any more. `job_over`: the job's files on this node can go."""
+
+    reason: str
+    job_over: bool
+
+
+Action = Prepare | Launch | Stop | Drain | Close
+
+
+class AgentCore:
+    """One node of one allocation. Every method that takes `now` may add to `actions()`."""
+
+    def __init__(
+        self,
+        allocation: str,
+        index: int,
+        ranks: Sequence[int],
+        node: GangNode,
+        now: float,
+        *,
+        grace_s: float = 60.0,
+        reserve_port: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self.allocation, self.index, self.node = allocation, index, node
+        self.job_id = allocation.rpartition(".")[0]
+        self.leader = Leader(ranks, grace_s, reserve_port) if index == 0 else None
+        self.state = NodeState(index, node=node)
+        self.order = Order()
+        self.grant = 0
+        self.resume: CheckpointRef | None = None
+        self.burnt = 0
+        """No rank of this or an earlier attempt may start here any more."""
+        self.quiet = 0
+        self.closed = ""
+        self.lease_until = now + LEASE_S
+        self.last_contact = now
+        self.executor_linked = False
+        self._grace_s = grace_s
+        self._lost_peers: dict[int, str] = {}
+        self._stop_asked: float | None = None
+        self._draining = False
+        self._closing = ""
+        self._job_over = False
+        self._sent: Stop | None = None
+        self._notes: list[Note] = []
+        self._note_count = 0
+        self._actions: list[Action] = []
+
+    def actions(self) -> list[Action]:
+        """What to do now; each action is given once."""
+        taken, self._actions = self._actions, []
+        return taken
+
+    def status(self, address: str, seen: str) -> AgentStatus:
+        """What the server is told."""
+        leader = self.leader
+        return AgentStatus(
+            allocation=self.allocation,
+            index=self.index,
+            address=address,
+            attempt=self.grant,
+            started=leader.started if leader else 0,
+            quiet=self.quiet,
+            verdict=leader.verdict if leader else None,
+            closed=self.closed,
+            lost_peers=tuple(sorted(self._lost_peers)),
+            notes=tuple(self._notes),
+            seen=seen,
+        )
+
+    def note(self, text: str) -> None:
+        """Something that the job's events shall tell."""
+        self._note_count += 1
+        self._notes.append(Note(self._note_count, text))
+
+    # --- from the server -------------------------------------------------------------------------
+
+    def obey(self, orders: Orders, asked_at: float, now: float) -> None:
+        """The server's answer to a status that was sent at `asked_at`."""
+        self.renewed(asked_at, now)
+        self._notes = [note for note in self._notes if note.number > orders.notes_taken]
+        self._job_over = self._job_over or orders.job_over
+        for index in orders.lost_nodes:
+            if index != self.index:
+                self.peer_lost(index, "the server knows it to be dead", now)
+        if orders.close:
+            self.close("the server gave the allocation up", now)
+        elif orders.grant > max(self.grant, self.burnt):
+            self._begin(orders.grant, orders.resume, now)
+        if orders.stop and orders.grant == self.grant:
+            self._stop(now, force=orders.force)
+        self._follow(now)
+
+    def renewed(self, asked_at: float, now: float) -> None:
+        """The server or the executor renewed the lease that was asked for at `asked_at`."""
+        self.lease_until = max(self.lease_until, asked_at + LEASE_S)
+        self.last_contact = now
+
+    def executor_came(self, now: float) -> None:
+        self.executor_linked = True
+        self.last_contact = now
+
+    def executor_gone(self) -> None:
+        """Its machine told us that the executor's end of the connection is closed."""
+        self.executor_linked = False
+
+    def _begin(self, attempt: int, resume: CheckpointRef | None, now: float) -> None:
+        if self._closing or self.state.phase not in {"idle", "quiet"}:
+            return  # not before the earlier attempt is over here
+        self.grant, self.resume = attempt, resume
+        self._stop_asked, self._sent, self._draining = None, None, False
+        self.state = NodeState(self.index, attempt, "preparing", node=self.node)
+        self._actions.append(Prepare(attempt, resume))
+        if self.leader:
+            self.leader.begin(self.job_id, attempt)
+            for peer, proof in self._lost_peers.items():
+                self.leader.node_lost(peer, proof, now)
+
+    def _stop(self, now: float, *, force: bool) -> None:
+        self._burn_unstarted()
+        if self.leader:
+            self.leader.stop(now, force=force)
+        elif self._stop_asked is None:
+            self._stop_asked = now
+        if force and self.state.phase == "running":
+            self._order_stop(Stop(self.grant, "kill"))
+
+    def close(self, reason: str, now: float) -> None:
+        """End the ranks at once and leave."""
+        if not self._closing:
+            self._closing = reason
+            self._stop_asked = now
+            self._burn_unstarted()
+        self._follow(now)
+
+    # --- from this node --------------------------------------------------------------------------
+
+    def prepared(self, attempt: int, now: float) -> None:
+        if attempt == self.grant and self.state.phase == "preparing":
+            self.state = replace(self.state, phase="ready")
+        self._follow(now)
+
+    def failed(self, attempt: int, error: str, now: float) -> None:
+        """The node could not be prepared."""
+        if attempt == self.grant and self.state.phase == "preparing":
+            self.state = replace(self.state, error=error)
+            self._burn_unstarted()
+        self._follow(now)
+
+    def exited(self, attempt: int, exits: Sequence[RankExit], now: float) -> None:
+        """All exits of this attempt's ranks so far; complete when there is one for each rank."""
+        if attempt == self.grant:
+            done = len(exits) >= self.node.ranks
+            phase = "exited" if done and self.state.phase == "running" else self.state.phase
+            self.state = replace(self.state, exits=tuple(exits), phase=phase)
+            if phase == "exited":
+                self.burnt = max(self.burnt, attempt)
+        self._follow(now)
+
+    def flag_answer(self, calls: int, armed: int, rejected: int, now: float) -> None:
+        """How far the ranks' should_stop() calls are, and what became of the proposed one."""
+        self.state = replace(self.state, calls=calls, armed=armed, rejected=rejected)
+        self._follow(now)
+
+    def drained(self, attempt: int, now: float) -> None:
+        if attempt == self.grant and self.state.phase == "exited" and self._draining:
+            self.state = replace(self.state, phase="quiet")
+            self.quiet = max(self.quiet, attempt)
+        self._follow(now)
+
+    # --- from the gang ---------------------------------------------------------------------------
+
+    def peer_says(self, state: NodeState, now: float) -> None:
+        if self.leader:
+            self.leader.node_says(state, now)
+        self._follow(now)
+
+    def peer_lost(self, index: int, proof: str, now: float) -> None:
+        """The machine of a peer closed or refused the gang's connection."""
+        if index not in self._lost_peers:
+            self._lost_peers[index] = proof
+            if self.leader:
+                self.leader.node_lost(index, proof, now)
+        self._follow(now)
+
+    def leader_orders(self, order: Order, now: float) -> None:
+        if order.attempt >= self.order.attempt:
+            self.order = order
+        self._follow(now)
+
+    # --- time ------------------------------------------------------------------------------------
+
+    def tick(self, now: float) -> None:
+        if now > self.lease_until and self.executor_linked:
+            self.close("its lease ran out: neither server nor executor was heard", now)
+        elif now - self.last_contact > ORPHAN_TIMEOUT_S:
+            self.close("it had neither server nor executor for too long", now)
+        self._follow(now)
+
+    # --- what follows ----------------------------------------------------------------------------
+
+    def _follow(self, now: float) -> None:
+        if self.leader:
+            self.leader.node_says(self.state, now)
+            self.leader.tick(now)
+            self.order = self.leader.order
+        self._obey_order()
+        self._act_alone(now)
+        self._maybe_drain()
+        self._maybe_close()
+
+    def _obey_order(self) -> None:
+        order = self.order
+        if order.attempt != self.grant or self._closing:
+            return
+        if order.do == "run" and self.state.phase == "ready" and order.gang is not None:
+            if order.attempt > self.burnt:
+                self.state = replace(self.state, phase="running")
+                self._actions.append(Launch(order.attempt, order.gang))
+        elif order.do in {"stop", "over"}:
+            self._burn_unstarted()
+            if self.state.phase == "running" and order.do == "stop":
+                self._order_stop(Stop(self.grant, order.stage, order.target, order.committed))
+
+    def _act_alone(self, now: float) -> None:
+        """Without a leader a node ends its ranks itself, at once; with a deaf one, in the end."""
+        if self.state.phase != "running":
+            if 0 in self._lost_peers:
+                self._burn_unstarted()
+            return
+        waited = now - self._stop_asked if self._stop_asked is not None else 0.0
+        if 0 in self._lost_peers or self._closing:
+            if self._stop_asked is None:
+                self._stop_asked, waited = now, 0.0
+            self._order_stop(Stop(self.grant, "kill" if waited >= CRASH_KILL_S else "term"))
+        elif waited > self._grace_s + DEAF_LEADER_S:
+            self._order_stop(Stop(self.grant, "kill"))
+
+    def _order_stop(self, stop: Stop) -> None:
+        harder = ("flag", "signal", "term", "kill")
+        sent = self._sent
+        if sent == stop or (sent and harder.index(stop.stage) < harder.index(sent.stage)):
+            return
+        self._sent = stop
+        self._actions.append(stop)
+
+    def _burn_unstarted(self) -> None:
+        """The granted attempt, if it has not started here, never will."""
+        if self.state.phase in {"preparing", "ready"}:
+            self.burnt = max(self.burnt, self.grant)
+            self.state = replace(self.state, phase="exited")
+
+    def _maybe_drain(self) -> None:
+        over = self.order.attempt == self.grant and self.order.do == "over"
+        alone = 0 in self._lost_peers or bool(self._closing)
+        if self.state.phase == "exited" and not self._draining and (over or alone):
+            self._draining = True
+            self._actions.append(Drain(self.grant))
+
+    def _maybe_close(self) -> None:
+        if self._closing and not self.closed and self.state.phase in {"idle", "quiet"}:
+            self.burnt = max(self.burnt, self.grant)
+            self.closed = self._closing
+            self._actions.append(Close(self._closing, self._job_over))

@@ -1,0 +1,110 @@
+"""Where a job's files lie on a node. Nothing else in the executor joins path strings.
+
+<root>/<job>@<node>/      one job on one node, kept across attempts and allocations
+  owner                   locked by the agent that works here
+  shipping.json           server and job token, for whoever ships what a dead agent left
+  work/                   private writable copy of the workdir: the ranks' cwd
+  resume/<id>/            a committed checkpoint, verified
+  attempts/<n>/           rank-<r>.log, rank-<r>.spool, rank-<r>.error, checkpoints/
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_RANK_FILE = re.compile(r"rank-(\d+)\.(log|spool)")
+
+
+def jobs_root(server_id: str) -> Path:
+    """The folder of all jobs of one server on this node: private, not followed through links."""
+    chosen = os.environ.get("LAUNCHER_SPOOL_ROOT")
+    base = Path(chosen) if chosen else Path(tempfile.gettempdir()) / f"launcher-{os.getuid()}"
+    base.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if base.is_symlink() or base.stat().st_uid != os.getuid():
+        raise PermissionError(f"{base} belongs to somebody else; set LAUNCHER_SPOOL_ROOT")
+    root = base / "jobs" / server_id
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return root
+
+
+@dataclass(frozen=True)
+class RankFile:
+    """A log or spool of one rank in one attempt."""
+
+    attempt: int
+    rank: int
+    stream: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class JobFolder:
+    """The files of one job on one node."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, root: Path, job_id: str, node_id: str) -> JobFolder:
+        """The folder, made if need be. Raylets that share a machine have folders of their own."""
+        path = root / f"{job_id}@{node_id[:8]}"
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return cls(path)
+
+    @property
+    def job_id(self) -> str:
+        return self.path.name.partition("@")[0]
+
+    @property
+    def work(self) -> Path:
+        return self.path / "work"
+
+    @property
+    def shipping(self) -> Path:
+        return self.path / "shipping.json"
+
+    def resume(self, checkpoint_id: int) -> Path:
+        return self.path / "resume" / str(checkpoint_id)
+
+    def attempt(self, number: int) -> Path:
+        return self.path / "attempts" / str(number)
+
+    def checkpoints(self, attempt: int) -> Path:
+        return self.attempt(attempt) / "checkpoints"
+
+    def log(self, attempt: int, rank: int) -> Path:
+        return self.attempt(attempt) / f"rank-{rank}.log"
+
+    def spool(self, attempt: int, rank: int) -> Path:
+        return self.attempt(attempt) / f"rank-{rank}.spool"
+
+    def error_file(self, attempt: int, rank: int) -> Path:
+        return self.attempt(attempt) / f"rank-{rank}.error"
+
+    def rank_files(self) -> Iterator[RankFile]:
+        """Every log and spool that lies here, oldest attempt first."""
+        folders = [p for p in (self.path / "attempts").glob("*") if p.name.isdigit()]
+        for folder in sorted(folders, key=lambda p: int(p.name)):
+            for path in sorted(folder.iterdir()):
+                match = _RANK_FILE.fullmatch(path.name)
+                if match:
+                    yield RankFile(int(folder.name), int(match[1]), match[2], path)
+
+    def try_own(self) -> int | None:
+        """Lock the folder for this process's life; None when a living agent has it."""
+        lock = os.open(self.path / "owner", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+            return None
+        return lock
+
+    def remove(self) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)

@@ -1,0 +1,182 @@
+"""One allocation in the executor's hands: made, watched, given back. And the plan for all of them.
+
+    making -> up -> stopping -> gone
+       └----> failed
+
+Absence from the desired state stops nothing: only an entry in its stop list does.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from launcher.errors import LauncherError
+from launcher.executor.channel import Lifeline
+from launcher.executor.rayside import RaySide
+from launcher.model.wire import AgentReport, AllocationReport, Desired, WantedAllocation
+
+log = logging.getLogger(__name__)
+
+PLACE_TIMEOUT_S = 20.0
+"""After so long somebody else has the resources that Ray called free."""
+CLOSE_PATIENCE_S = 15.0
+"""How long agents may take to leave before Ray is asked to kill them."""
+SILENT_AFTER_S = 10.0
+
+
+@dataclass(frozen=True)
+class Make:
+    """Hold the resources and have an agent on every node; adopts what is there already."""
+
+    wanted: WantedAllocation
+
+
+@dataclass(frozen=True)
+class GiveBack:
+    """End the agents and give the resources back."""
+
+    wanted: WantedAllocation
+
+
+def plan(
+    desired: Desired, held: Collection[str], stopping: Collection[str]
+) -> list[Make | GiveBack]:
+    """What to begin, given the ids of what is held and of what is on its way back already."""
+    steps: list[Make | GiveBack] = [
+        GiveBack(wanted) for wanted in desired.stop if wanted.id not in stopping
+    ]
+    doomed = {wanted.id for wanted in desired.stop} | set(stopping)
+    steps += [
+        Make(wanted)
+        for wanted in desired.allocations
+        if wanted.id not in held and wanted.id not in doomed
+    ]
+    return steps
+
+
+class Holding:
+    """Works in a thread of its own, since Ray's calls may hang with a node that stands still."""
+
+    def __init__(
+        self,
+        wanted: WantedAllocation,
+        ray_side: RaySide,
+        config: dict[str, str],
+        changed: Callable[[], None],
+    ) -> None:
+        self.wanted = wanted
+        self.state = "making"
+        self.reason = ""
+        self._ray, self._config, self._changed = ray_side, config, changed
+        self._lines: dict[int, Lifeline] = {}
+        self._asked_at: dict[int, float] = {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, name=wanted.id, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    @property
+    def is_stopping(self) -> bool:
+        return self._stop.is_set()
+
+    def renew(self) -> None:
+        """Renew the lease of every agent that answers, from when it asked for it."""
+        for index, line in self._lines.items():
+            asked_at = self._asked_at.get(index)
+            if asked_at is not None:
+                line.send({"renew": asked_at})
+
+    def report(self, living_nodes: Collection[str]) -> AllocationReport:
+        agents = tuple(
+            self._agent_report(index, line, living_nodes) for index, line in self._lines.items()
+        )
+        return AllocationReport(self.wanted.id, self.state, agents, self.reason)
+
+    def _agent_report(
+        self, index: int, line: Lifeline, living_nodes: Collection[str]
+    ) -> AgentReport:
+        silent_s = time.monotonic() - line.heard_at
+        state = "dead" if line.dead else "silent" if silent_s > SILENT_AFTER_S else "alive"
+        return AgentReport(
+            index=index,
+            state=state,
+            address=line.address,
+            silent_s=silent_s,
+            linked=line.channel is not None,
+            node_alive=self.wanted.nodes[index].node_id in living_nodes,
+        )
+
+    # --- its thread ------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        try:
+            self._make()
+        except LauncherError as error:
+            log.warning("%s: %s", self.wanted.id, error)
+            self._set("failed", str(error))
+        except Exception as error:  # Ray raises what it likes; the allocation must not hang
+            log.exception("%s could not be made", self.wanted.id)
+            self._set("failed", f"Ray: {type(error).__name__}: {error}")
+        self._stop.wait()
+        self._set("stopping", self.reason)
+        self._give_back()
+        self._set("gone", self.reason)
+
+    def _make(self) -> None:
+        known = {node.index: node.address for node in self.wanted.nodes if node.address}
+        for index, address in known.items():
+            self._link(index, address)
+        if self._stop.is_set():
+            return
+        if not known and not self._ray.hold(self.wanted, PLACE_TIMEOUT_S):
+            raise LauncherError("somebody else took the resources before they could be held")
+        for node in self.wanted.nodes:
+            if node.index not in known and not self._stop.is_set():
+                config = {
+                    **self._config,
+                    "token": self.wanted.token,
+                    "allocation": self.wanted.id,
+                    "index": node.index,
+                }
+                self._link(node.index, self._ray.start_agent(self.wanted, node.index, config))
+        self._set("up", "")
+
+    def _link(self, index: int, address: str) -> None:
+        self._lines[index] = Lifeline(
+            address,
+            self.wanted.token.encode(),
+            {"role": "executor"},
+            on_up=lambda _: self._changed(),
+            on_message=lambda message: self._hear(index, message),
+            on_dead=lambda _: self._changed(),
+        )
+
+    def _hear(self, index: int, message: dict[str, object]) -> None:
+        asked_at = message.get("asked_at")
+        if isinstance(asked_at, float):
+            self._asked_at[index] = asked_at
+
+    def _give_back(self) -> None:
+        deadline = time.monotonic() + CLOSE_PATIENCE_S
+        while not self._are_dead() and time.monotonic() < deadline:
+            for line in self._lines.values():
+                line.send({"close": "its executor was told to give the allocation back"})
+            time.sleep(0.1)
+        for node in self.wanted.nodes:
+            self._ray.kill_agent(self.wanted.id, node.index)
+        self._ray.release(self.wanted.id)
+        while not self._are_dead():  # one that is silent may still run: only its proof ends this
+            time.sleep(1.0)
+
+    def _are_dead(self) -> bool:
+        return all(line.dead for line in self._lines.values())
+
+    def _set(self, state: str, reason: str) -> None:
+        self.state, self.reason = state, reason
+        self._changed()

@@ -1,0 +1,158 @@
+"""The keeper: a small single-threaded process that starts an agent's ranks and buries them.
+
+Why a process of its own. A rank's death signal is tied to the *thread* that forked it, so that
+thread must live as long as the rank; forking from the agent's process, full of gRPC threads, is
+not safe; and ranks' children (data loaders, the program behind a shell) get no death signal: the
+keeper outlives its agent just long enough to kill them too.
+
+Runs as a script with nothing but the standard library (`python -I -S keeper.py MARK`): one JSON
+object a line on stdin: {"start": {...}}, {"signal": {...}}; answers on stdout: {"started": ...},
+{"exit": ...}. End of input means that the agent is gone: kill everything that carries MARK
+(an environment entry, `LAUNCHER_ALLOCATION=...`) and leave.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def main(mark: str) -> None:
+    """Serve the agent until it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    wake_in, wake_out = os.pipe()
+    os.set_blocking(wake_out, False)
+    os.set_blocking(wake_in, False)
+    signal.set_wakeup_fd(wake_out)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    ranks: dict[int, int] = {}
+    pending = b""
+    while True:
+        ready, _, _ = select.select([0, wake_in], [], [])
+        if wake_in in ready:
+            with contextlib.suppress(BlockingIOError):
+                os.read(wake_in, 4096)
+            reap(ranks)
+        if 0 in ready:
+            data = os.read(0, 65536)
+            if not data:
+                break
+            *lines, pending = (pending + data).split(b"\n")
+            for line in lines:
+                obey(json.loads(line), ranks)
+    bury(mark)
+
+
+def obey(message: dict[str, Any], ranks: dict[int, int]) -> None:
+    """Carry out one message of the agent."""
+    if "start" in message:
+        order = message["start"]
+        pid = start(order)
+        ranks[pid] = order["rank"]
+        say({"started": order["rank"], "pid": pid})
+    elif "signal" in message:
+        order = message["signal"]
+        for pid, rank in ranks.items():
+            if order["rank"] in (rank, None):
+                send(pid, order["number"], whole_session=order["session"])
+
+
+def start(order: dict[str, Any]) -> int:
+    """Fork one rank: own session, death signal, clean signal state, its files as stdio."""
+    keeper = os.getpid()
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        os.setsid()
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != keeper:
+            os._exit(255)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE):
+            signal.signal(number, signal.SIG_DFL)
+        signal.set_wakeup_fd(-1)
+        signal.pthread_sigmask(signal.SIG_SETMASK, [])
+        log = os.open(order["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        null = os.open(os.devnull, os.O_RDONLY)
+        for source, target in ((null, 0), (log, 1), (log, 2)):
+            os.dup2(source, target)
+        try:
+            os.chdir(order["cwd"])
+            os.execvpe(order["argv"][0], order["argv"], order["env"])  # noqa: S606 - its purpose
+        except OSError as error:
+            os.write(2, f"launcher: cannot run {order['argv'][0]!r}: {error.strerror}\n".encode())
+            os._exit(126 if isinstance(error, PermissionError) else 127)
+    finally:
+        os._exit(255)
+
+
+def reap(ranks: dict[int, int]) -> None:
+    """Tell the agent of every rank that ended."""
+    for pid in list(ranks):
+        found, status = os.waitpid(pid, os.WNOHANG)
+        if found:
+            # What a dead rank left in its session holds its ports and devices.
+            send(pid, signal.SIGKILL, whole_session=True)
+            say({"exit": ranks.pop(pid), "code": os.waitstatus_to_exitcode(status)})
+
+
+def send(pid: int, number: int, *, whole_session: bool) -> None:
+    """Signal a rank, or its whole process group."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if whole_session:
+            os.killpg(pid, number)
+        else:
+            os.kill(pid, number)
+
+
+def bury(mark: str) -> None:
+    """Kill every process of ours that carries the mark, until none is left."""
+    entry = mark.encode()
+    for _ in range(100):
+        found = [pid for pid in own_processes() if carries(pid, entry)]
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if not found:
+            return
+        time.sleep(0.02)  # the kernel takes its time to end a process
+
+
+def own_processes() -> Iterator[int]:
+    """Process ids of our user, without this one."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            with contextlib.suppress(OSError):
+                if entry.stat().st_uid == os.getuid():
+                    yield int(entry.name)
+
+
+def carries(pid: int, entry: bytes) -> bool:
+    """Whether a process that still runs has the entry in its environment."""
+    try:
+        return entry in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+
+
+def say(message: dict[str, Any]) -> None:
+    """One line to the agent; it may be gone already."""
+    with contextlib.suppress(OSError):
+        os.write(1, json.dumps(message).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,235 @@
+"""The executor: makes what the server wants on one Ray cluster, and reports what is there.
+
+It holds no truth: killed at any moment, the next one finds the server's wishes at the server and
+the agents in Ray. Two executors of one cluster exclude each other by the server's sessions.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import platform
+import socket
+import threading
+import time
+from pathlib import Path
+
+from launcher import __version__
+from launcher.clusters.base import Cluster
+from launcher.errors import ConflictError, LauncherError
+from launcher.model.wire import (
+    AllocationReport,
+    Desired,
+    Hello,
+    NodeReport,
+    Report,
+    Session,
+    decode,
+    encode,
+)
+from launcher.transport import Connection
+
+log = logging.getLogger(__name__)
+
+BASE = "/api/v1/executor"
+POLL_S = 10.0
+REPORT_EVERY_S = 1.0
+RENEW_EVERY_S = 3.0
+RETRY_S = 1.0
+STALE_S = 15.0
+"""A look at Ray's nodes that is older tells nothing."""
+BLIND_S = 60.0
+"""An executor that Ray does not answer for so long leaves; its supervisor starts the next."""
+
+
+def run(
+    *,
+    server: str,
+    token: str,
+    cluster: str,
+    source: Cluster,
+    state_file: Path | None = None,
+    own_cluster: bool = False,
+) -> None:
+    """Serve one cluster until the process ends.
+
+    Args:
+        server: URL of the server, as this process and the nodes reach it.
+        token: the executor's.
+        cluster: name of the cluster at the server.
+        source: where Ray comes from; started first if it is its kind's to start.
+        state_file: remembers this session, so that the next executor here need not wait until
+            the server gives a dead one up. Only for a place where a lock keeps a second one away.
+        own_cluster: we started the raylets, with what agents need.
+    """
+    logging.basicConfig(
+        level=os.environ.get("LAUNCHER_LOG_LEVEL", "INFO"),
+        format="%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s",
+    )
+    reached = source.ensure()
+    os.environ.update(reached.environment)
+    Executor(server, token, cluster, reached.address, state_file, own_cluster=own_cluster).serve()
+
+
+class Executor:
+    """Three threads: wishes (long-poll), reports, and the eyes on Ray; one more an allocation."""
+
+    def __init__(
+        self,
+        server: str,
+        token: str,
+        cluster: str,
+        ray_address: str,
+        state_file: Path | None,
+        *,
+        own_cluster: bool,
+    ) -> None:
+        import ray  # after the environment that it reads at import is set
+
+        from launcher.executor import holding, rayside
+
+        self._holding = holding
+        self._server, self._token, self._cluster = server, token, cluster
+        self._state_file, self._own_cluster = state_file, own_cluster
+        self._ray_version = ray.__version__
+        self._fence = 0
+        self._server_id = ""
+        self._open_session()
+        self._ray = rayside.RaySide(
+            ray_address, f"launcher-{self._server_id}", own_cluster=own_cluster
+        )
+        self._holdings: dict[str, holding.Holding] = {}
+        self._named: set[str] = set()
+        self._nodes: tuple[NodeReport, ...] = ()
+        self._orphans: set[str] = set()
+        self._seen_at = time.monotonic()
+        self._news = threading.Event()
+
+    def serve(self) -> None:
+        for target in (self._report_all, self._look, self._renew_all):
+            threading.Thread(target=target, name=target.__name__.strip("_"), daemon=True).start()
+        self._follow_wishes()
+
+    def _connect(self) -> Connection:
+        return Connection(self._server, self._token, timeout_s=15.0)
+
+    # --- session ---------------------------------------------------------------------------------
+
+    def _open_session(self) -> None:
+        """Become the one executor of the cluster; waits while another one lives."""
+        while True:
+            try:
+                answer = self._connect().request(
+                    "POST", f"{BASE}/session", json=encode(self._hello()), repeatable=True
+                )
+                break
+            except ConflictError as error:
+                log.warning("waiting: %s", error)
+            except LauncherError as error:
+                log.warning("no session yet: %s", error)
+            time.sleep(RETRY_S)
+        session = decode(Session, answer.json())
+        if self._server_id and session.server_id != self._server_id:
+            raise ConflictError(
+                f"the server at {self._server} is another one now ({session.server_id})",
+                hint="start the executor anew if that is meant",
+            )
+        self._fence, self._server_id = session.fence, session.server_id
+        if self._state_file is not None:
+            self._state_file.write_text(json.dumps({"fence": self._fence}))
+        log.info("session %d of cluster %s", self._fence, self._cluster)
+
+    def _hello(self) -> Hello:
+        before = self._fence or None
+        if before is None and self._state_file is not None and self._state_file.exists():
+            before = int(json.loads(self._state_file.read_text())["fence"])
+        return Hello(
+            cluster=self._cluster,
+            kind="local" if self._own_cluster else "ray",
+            ray_version=self._ray_version,
+            python_version=platform.python_version(),
+            launcher_version=__version__,
+            host=socket.gethostname(),
+            replaces=before,
+        )
+
+    # --- threads ---------------------------------------------------------------------------------
+
+    def _follow_wishes(self) -> None:
+        connection = self._connect()
+        seen = ""
+        while True:
+            path = f"{BASE}/desired?cluster={self._cluster}&fence={self._fence}"
+            try:
+                answer = connection.request(
+                    "GET", f"{path}&seen={seen}&wait={POLL_S:g}", timeout_s=POLL_S + 10.0
+                )
+            except ConflictError as error:  # the session is not the cluster's any more
+                log.warning("%s", error)
+                self._open_session()
+                continue
+            except LauncherError as error:
+                log.info("no wishes: %s", error)
+                time.sleep(RETRY_S)
+                continue
+            desired = decode(Desired, answer.json())
+            seen = desired.version
+            self._carry_out(desired)
+
+    def _carry_out(self, desired: Desired) -> None:
+        self._named |= {wanted.id for wanted in (*desired.allocations, *desired.stop)}
+        stopping = {name for name, held in self._holdings.items() if held.is_stopping}
+        for step in self._holding.plan(desired, self._holdings, stopping):
+            held = self._holdings.get(step.wanted.id)
+            if held is None:
+                config = {"server": self._server, "server_id": self._server_id}
+                held = self._holding.Holding(step.wanted, self._ray, config, self._news.set)
+                self._holdings[step.wanted.id] = held
+            if isinstance(step, self._holding.GiveBack):
+                held.stop()
+        # What the server does not name any more after it was gone is forgotten.
+        for name in [n for n, held in self._holdings.items() if held.state == "gone"]:
+            if name not in {wanted.id for wanted in desired.stop}:
+                del self._holdings[name]
+
+    def _renew_all(self) -> None:
+        while True:
+            time.sleep(RENEW_EVERY_S)
+            for held in list(self._holdings.values()):
+                held.renew()
+
+    def _look(self) -> None:
+        """Ray's calls may hang, so that they have a thread of their own."""
+        while True:
+            try:
+                self._nodes = self._ray.nodes()
+                self._orphans = self._ray.allocations() - self._named
+                self._seen_at = time.monotonic()
+            except Exception:
+                log.exception("Ray does not answer")
+            time.sleep(REPORT_EVERY_S)
+
+    def _report_all(self) -> None:
+        connection = self._connect()
+        while True:
+            self._news.wait(REPORT_EVERY_S)
+            self._news.clear()
+            blind_s = time.monotonic() - self._seen_at
+            if blind_s > BLIND_S:
+                log.error("Ray did not answer for %.0f s: leaving", blind_s)
+                os._exit(1)
+            try:
+                connection.request(
+                    "POST", f"{BASE}/report", json=encode(self._report(blind_s)), repeatable=True
+                )
+            except LauncherError as error:
+                log.info("report not taken: %s", error)
+                time.sleep(RETRY_S)
+
+    def _report(self, blind_s: float) -> Report:
+        nodes = self._nodes if blind_s < STALE_S else ()
+        living = {node.node_id for node in nodes}
+        held = [held.report(living) for held in list(self._holdings.values())]
+        orphans = [AllocationReport(name, "orphan") for name in sorted(self._orphans)]
+        return Report(self._cluster, self._fence, nodes, (*held, *orphans))

@@ -1,0 +1,218 @@
+"""The agent's ranks: started and buried by the keeper, read when they end, flagged to stop."""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from launcher.executor import keeper as keeper_script
+from launcher.executor.folders import JobFolder
+from launcher.model.job import RankExit
+from launcher.model.metric import checkpoint_of, parse_record, progress_of
+from launcher.train.stopping import CALLS, COMMITTED, NOTHING, PROPOSED, SIZE, STATE, TARGET
+
+TAIL_BYTES, TAIL_LINES = 4096, 20
+_SPOOL_TAIL = 65536
+
+
+@dataclass(frozen=True)
+class RankStart:
+    """How to start one rank."""
+
+    rank: int
+    argv: Sequence[str]
+    env: dict[str, str]
+    cwd: Path
+
+
+class Ranks:
+    """The ranks of one attempt on this node.
+
+    Args:
+        folder: the job's files on this node.
+        mark: environment entry that all processes of the allocation carry.
+        on_exit: called (from a thread of its own) with every exit so far when a rank ends.
+    """
+
+    def __init__(
+        self, folder: JobFolder, mark: str, on_exit: Callable[[int, list[RankExit]], None]
+    ) -> None:
+        self._folder, self._mark, self._on_exit = folder, mark, on_exit
+        self._attempt = 0
+        self._expected: set[int] = set()
+        self._exits: dict[int, RankExit] = {}
+        self._signalled = False
+        self._ooms = 0
+        self._flags: dict[int, memoryview] = {}
+        self._keeper: subprocess.Popen[bytes] | None = None
+
+    def start(self, attempt: int, starts: Sequence[RankStart]) -> None:
+        """Start all ranks of an attempt; each one's end comes by `on_exit`."""
+        self._attempt, self._exits, self._signalled = attempt, {}, False
+        self._expected = {start.rank for start in starts}
+        self._ooms = _oom_kills()
+        self._flags = {
+            start.rank: _stop_file(self._folder.spool(attempt, start.rank)) for start in starts
+        }
+        keeper = self._keeper_process()
+        for start in starts:
+            order = {
+                "rank": start.rank,
+                "argv": list(start.argv),
+                "env": start.env,
+                "cwd": str(start.cwd),
+                "log": str(self._folder.log(attempt, start.rank)),
+            }
+            self._tell(keeper, {"start": order})
+
+    def signal(self, number: int, *, whole_session: bool) -> None:
+        """Signal every living rank (with all of its process group, if asked)."""
+        self._signalled = True
+        if self._keeper is not None:
+            order = {"rank": None, "number": number, "session": whole_session}
+            self._tell(self._keeper, {"signal": order})
+
+    def propose_stop(self, target: int) -> tuple[int, bool]:
+        """Propose the call of should_stop() at which it turns True.
+
+        Returns:
+            The highest number of calls of a rank here, and whether all ranks are below `target`.
+        """
+        for words in self._flags.values():
+            words[STATE] = NOTHING
+            words[TARGET] = target
+            words[STATE] = PROPOSED
+        time.sleep(0.001)  # so that a rank which did not see the proposal has been counted
+        calls = self.calls()
+        return calls, calls < target
+
+    def commit_stop(self, target: int) -> None:
+        for words in self._flags.values():
+            if words[TARGET] == target:
+                words[STATE] = COMMITTED
+
+    def calls(self) -> int:
+        """How often a rank here asked should_stop(), at most."""
+        return max((words[CALLS] for words in self._flags.values()), default=0)
+
+    def close(self) -> None:
+        """End everything that the allocation ever started here; returns when it is gone."""
+        if self._keeper is not None and self._keeper.stdin is not None:
+            self._keeper.stdin.close()
+            self._keeper.wait()
+
+    def _keeper_process(self) -> subprocess.Popen[bytes]:
+        if self._keeper is None or self._keeper.poll() is not None:
+            self._keeper = subprocess.Popen(
+                [sys.executable, "-I", "-S", keeper_script.__file__, self._mark],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                start_new_session=True,
+                env={"PATH": os.environ.get("PATH", os.defpath)},
+            )
+            threading.Thread(
+                target=self._listen, args=(self._keeper,), name="keeper", daemon=True
+            ).start()
+        return self._keeper
+
+    def _tell(self, keeper: subprocess.Popen[bytes], message: dict[str, Any]) -> None:
+        assert keeper.stdin is not None
+        try:
+            keeper.stdin.write(json.dumps(message).encode() + b"\n")
+            keeper.stdin.flush()
+        except (OSError, ValueError):
+            pass  # it died: its ranks died with it, and _listen tells so
+
+    def _listen(self, keeper: subprocess.Popen[bytes]) -> None:
+        assert keeper.stdout is not None
+        for line in keeper.stdout:
+            message = json.loads(line)
+            if "exit" in message:
+                self._ended(int(message["exit"]), int(message["code"]))
+        # The keeper's death signal took the ranks along.
+        for rank in sorted(self._expected - set(self._exits)):
+            self._ended(rank, -signal.SIGKILL)
+
+    def _ended(self, rank: int, code: int) -> None:
+        attempt = self._attempt
+        reported, finished = _what_it_said(self._folder.spool(attempt, rank))
+        self._exits[rank] = RankExit(
+            rank=rank,
+            code=code,
+            stopped=self._signalled,
+            reported=reported,
+            finished=finished,
+            oom=code == -signal.SIGKILL and not self._signalled and _oom_kills() > self._ooms,
+            tail=log_tail(self._folder.log(attempt, rank)) if code else "",
+            error=_error_of(self._folder.error_file(attempt, rank)) if code else "",
+        )
+        self._on_exit(attempt, list(self._exits.values()))
+
+
+def log_tail(path: Path) -> str:
+    """The last lines of a log, for people."""
+    text = _last_bytes(path, TAIL_BYTES).decode("utf-8", "replace")
+    return "\n".join(text.splitlines()[-TAIL_LINES:])
+
+
+def _what_it_said(spool: Path) -> tuple[bool, bool]:
+    """Whether a rank reported at all, and whether its last word was of the final step."""
+    if not spool.exists() or spool.stat().st_size == 0:
+        return False, False
+    lines = _last_bytes(spool, _SPOOL_TAIL).splitlines()
+    records = [record for line in lines if (record := parse_record(line)) is not None]
+    progress = [found for record in records if (found := progress_of(record))]
+    totals = [found.total_steps for found in progress if found.total_steps]
+    steps = [found.step for found in progress]
+    steps += [saved.step for record in records if (saved := checkpoint_of(record))]
+    finished = bool(totals and steps) and max(steps) >= totals[-1]
+    return True, finished
+
+
+def _last_bytes(path: Path, count: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - count))
+            return file.read(count)
+    except OSError:
+        return b""
+
+
+def _error_of(path: Path) -> str:
+    """The message of an error file as torch's `@record` writes it."""
+    try:
+        message = json.loads(path.read_text(encoding="utf-8", errors="replace"))["message"]
+        text = message["message"] if isinstance(message, dict) else message
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    return str(text).strip().splitlines()[-1][:300] if str(text).strip() else ""
+
+
+def _stop_file(spool: Path) -> memoryview:
+    descriptor = os.open(f"{spool}.stop", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.ftruncate(descriptor, SIZE)
+        return memoryview(mmap.mmap(descriptor, SIZE)).cast("q")
+    finally:
+        os.close(descriptor)
+
+
+def _oom_kills() -> int:
+    """How often the kernel's out-of-memory killer struck in our memory group."""
+    for path in ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"):
+        try:
+            words = Path(path).read_text(encoding="ascii").split()
+            return int(words[words.index("oom_kill") + 1])
+        except (OSError, ValueError, IndexError):
+            continue
+    return 0

@@ -1,0 +1,153 @@
+"""Everything the executor asks of Ray: nodes, placement groups, actors."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import ray
+from ray import cloudpickle
+from ray._private import state as ray_state
+from ray.util import placement_group, remove_placement_group
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+from launcher.errors import LauncherError, UnreachableError
+from launcher.executor import hosting
+from launcher.model.wire import NodeReport, WantedAllocation
+
+CALL_TIMEOUT_S = 60.0
+_NODE_LABEL = "ray.io/node-id"
+
+
+class RaySide:
+    """A driver's view of one Ray cluster, in the namespace of one server.
+
+    Args:
+        address: for `ray.init`.
+        namespace: of all that is made and found here.
+        own_cluster: raylets run at normal niceness already (we started them), so agents need no
+            runtime environment and start in prestarted workers.
+    """
+
+    def __init__(self, address: str, namespace: str, *, own_cluster: bool) -> None:
+        self.namespace = namespace
+        self._own_cluster = own_cluster
+        try:
+            ray.init(
+                address=address,
+                namespace=namespace,
+                log_to_driver=False,
+                logging_level="WARNING",
+                configure_logging=False,
+            )
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise UnreachableError(f"Ray at {address} cannot be joined: {error}") from error
+        cloudpickle.register_pickle_by_value(hosting)
+        self._code = hosting.agent_code()
+
+    def nodes(self) -> tuple[NodeReport, ...]:
+        """All living nodes with what is free on them now."""
+        free = ray_state.available_resources_per_node()
+        return tuple(
+            NodeReport(
+                node_id=node["NodeID"],
+                host=node["NodeManagerHostname"],
+                address=node["NodeManagerAddress"],
+                total=_amounts(node["Resources"]),
+                free=_amounts(free.get(node["NodeID"], {})),
+                labels=dict(node.get("Labels") or {}),
+            )
+            for node in ray.nodes()
+            if node["Alive"]
+        )
+
+    def hold(self, wanted: WantedAllocation, timeout_s: float) -> bool:
+        """Make the placement group, each bundle on its planned node; True when it is ready.
+
+        Not ready in time means that somebody else took the resources; the group is removed then.
+        """
+        group = self._group(wanted.id)
+        if group is None:
+            group = placement_group(
+                [node.bundle for node in wanted.nodes],
+                strategy="PACK",
+                name=wanted.id,
+                lifetime="detached",
+                bundle_label_selector=[{_NODE_LABEL: node.node_id} for node in wanted.nodes],
+            )
+        if group.wait(timeout_seconds=timeout_s):
+            return True
+        self.release(wanted.id)
+        return False
+
+    def start_agent(self, wanted: WantedAllocation, index: int, config: dict[str, Any]) -> str:
+        """The address of a node's agent, which is made and started unless it is there already.
+
+        Raises:
+            LauncherError: Ray could not make it, or it did not answer.
+        """
+        name = f"{wanted.id}/{index}"
+        try:
+            actor = self._actor(name) or self._make_actor(wanted, index, name)
+            return str(ray.get(actor.start.remote(config), timeout=CALL_TIMEOUT_S))
+        except (ray.exceptions.RayError, ValueError) as error:
+            text = str(error).strip().splitlines()[-1]
+            raise LauncherError(f"the agent of node {index} did not start: {text}") from error
+
+    def kill_agent(self, allocation: str, index: int) -> None:
+        actor = self._actor(f"{allocation}/{index}")
+        if actor is not None:
+            with contextlib.suppress(ray.exceptions.RayError):
+                ray.kill(actor)
+
+    def release(self, allocation: str) -> None:
+        """Give the resources back; whatever still runs in them is killed by Ray."""
+        group = self._group(allocation)
+        if group is not None:
+            with contextlib.suppress(ray.exceptions.RayError):
+                remove_placement_group(group)
+
+    def allocations(self) -> set[str]:
+        """Ids of the allocations that have a living agent in our namespace."""
+        named = ray.util.list_named_actors(all_namespaces=True)
+        ours = [actor["name"] for actor in named if actor["namespace"] == self.namespace]
+        return {name.rpartition("/")[0] for name in ours if "/" in name}
+
+    def _make_actor(self, wanted: WantedAllocation, index: int, name: str) -> Any:
+        group = self._group(wanted.id)
+        if group is None:
+            raise ValueError("its placement group is gone")
+        options: dict[str, Any] = {
+            "name": name,
+            "namespace": self.namespace,
+            "lifetime": "detached",
+            "num_cpus": 0,
+            "num_gpus": wanted.nodes[index].bundle.get("GPU", 0),
+            "max_restarts": 0,
+            "max_concurrency": 2,
+            "scheduling_strategy": PlacementGroupSchedulingStrategy(
+                placement_group=group, placement_group_bundle_index=index
+            ),
+        }
+        if not self._own_cluster:
+            options["runtime_env"] = {"env_vars": {"RAY_worker_niceness": "0"}}
+        return ray.remote(hosting.AgentHost).options(**options).remote(*self._code)
+
+    def _actor(self, name: str) -> Any:
+        with contextlib.suppress(ValueError):
+            return ray.get_actor(name, namespace=self.namespace)
+        return None
+
+    def _group(self, name: str) -> Any:
+        with contextlib.suppress(ValueError):
+            return ray.util.get_placement_group(name)
+        return None
+
+
+def _amounts(resources: dict[str, float]) -> dict[str, float]:
+    """Without the per-node and per-group resources that Ray keeps for itself."""
+    return {
+        name: amount
+        for name, amount in resources.items()
+        if not name.startswith("node:") and "_group_" not in name
+    }

@@ -1,0 +1,130 @@
+"""Checkpoints on their way to the server: hashed, uploaded, then committed by their manifest."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from launcher.errors import LauncherError, UnreachableError
+from launcher.executor.folders import JobFolder
+from launcher.executor.preparing import sha256_of
+from launcher.executor.uplink import Uplink
+from launcher.model.checkpoint import FileEntry, Manifest
+from launcher.model.metric import CheckpointSaved
+
+MOST_WAITING = 2
+"""Checkpoints that wait while one is on its way; older ones are given up for newer ones."""
+
+
+@dataclass(frozen=True)
+class _Saved:
+    attempt: int
+    rank: int
+    saved: CheckpointSaved
+    path: Path
+
+
+class Saver:
+    """Commits what the ranks of this node saved, in their order. Used by two threads.
+
+    A committed folder stays until the next one is committed: a restart on this node then resumes
+    without a download.
+    """
+
+    def __init__(self, folder: JobFolder, note: Callable[[str], None]) -> None:
+        self._folder, self._note = folder, note
+        self._news = threading.Condition()
+        self._waiting: list[_Saved] = []
+        self._under_way: _Saved | None = None
+        self._kept: list[Path] = []
+
+    def add(self, attempt: int, rank: int, saved: CheckpointSaved) -> None:
+        """A rank finished writing a checkpoint folder."""
+        path = self._folder.checkpoints(attempt) / Path(saved.folder).name
+        with self._news:
+            self._waiting.append(_Saved(attempt, rank, saved, path))
+            whole = [item for item in self._waiting if not item.saved.sharded]
+            given_up = whole[: max(0, len(whole) - MOST_WAITING)]
+            self._waiting = [item for item in self._waiting if item not in given_up]
+            self._news.notify_all()
+        for item in given_up:
+            shutil.rmtree(item.path, ignore_errors=True)
+            self._note(f"checkpoint of step {item.saved.step} given up: newer ones wait already")
+
+    @property
+    def is_done(self) -> bool:
+        with self._news:
+            return not self._waiting and self._under_way is None
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for something to save; False when nothing came in time."""
+        with self._news:
+            return bool(self._waiting) or self._news.wait(timeout_s)
+
+    def save_next(self, uplink: Uplink) -> None:
+        """Commit the oldest that waits. A server that does not answer leaves it waiting.
+
+        Raises:
+            UnreachableError: try again later.
+        """
+        with self._news:
+            if not self._waiting:
+                return
+            item = self._under_way = self._waiting.pop(0)
+        try:
+            self._save(uplink, item)
+        except UnreachableError:
+            with self._news:
+                self._waiting.insert(0, item)
+            raise
+        except (LauncherError, OSError) as error:
+            self._note(f"checkpoint of step {item.saved.step} not committed: {error}")
+            shutil.rmtree(item.path, ignore_errors=True)
+        else:
+            self._keep_only(item.path)
+        finally:
+            with self._news:
+                self._under_way = None
+
+    def _save(self, uplink: Uplink, item: _Saved) -> None:
+        manifest = read_manifest(item.path, item.attempt, item.rank, item.saved)
+        by_digest = {entry.sha256: item.path / entry.path for entry in manifest.files}
+        for digest in uplink.missing(sorted(by_digest)):
+            with by_digest[digest].open("rb") as data:
+                uplink.upload(digest, data)
+        uplink.commit(manifest)
+
+    def _keep_only(self, path: Path) -> None:
+        for old in self._kept:
+            if old != path:
+                shutil.rmtree(old, ignore_errors=True)
+        self._kept = [path]
+
+
+def read_manifest(path: Path, attempt: int, rank: int, saved: CheckpointSaved) -> Manifest:
+    """The manifest of a folder that a rank finished.
+
+    Raises:
+        OSError: the folder or a file in it cannot be read.
+    """
+    if not path.is_dir():
+        raise FileNotFoundError(f"its folder {path.name} is gone")
+    files = tuple(
+        FileEntry(
+            path=str(file.relative_to(path)),
+            size=file.stat().st_size,
+            sha256=sha256_of(file),
+            mode=file.stat().st_mode & 0o777,
+        )
+        for file in sorted(path.rglob("*"))
+        if file.is_file()
+    )
+    # JSON has no NaN; a metric that is none tells nothing about a checkpoint.
+    metrics = {name: value for name, value in saved.metrics.items() if math.isfinite(value)}
+    return Manifest(
+        attempt, saved.step, files, metrics, saved.sharded, rank if saved.sharded else None
+    )

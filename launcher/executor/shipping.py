@@ -1,0 +1,138 @@
+"""Logs and reports on their way to the server, exactly once.
+
+The key of a byte is (job, attempt, rank, stream, offset). The server takes bytes only where they
+continue what it has, and answers how much it has; so the shipper keeps no state that could be
+lost, and anybody may ship what a dead agent left. What the server has is punched out of the file.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from launcher.executor.folders import JobFolder, RankFile
+from launcher.executor.uplink import Uplink
+from launcher.model.metric import CheckpointSaved, checkpoint_of, parse_record
+
+REQUEST_BYTES = 4 * 1024 * 1024
+_PUNCH_FROM = 8 * 1024 * 1024
+"""Smaller files are not worth a hole."""
+_KEEP_SIZE, _PUNCH_HOLE = 0x01, 0x02
+_PAGE = 4096
+
+
+@dataclass
+class _Stream:
+    """How far one file is shipped. -1: the server has not been asked yet."""
+
+    shipped: int = -1
+    punched: int = 0
+
+
+@dataclass
+class Shipper:
+    """Ships the files of one job's folder.
+
+    Args:
+        on_checkpoint: called with (attempt, rank, saved) once the server has all points that the
+            rank reported before it.
+    """
+
+    folder: JobFolder
+    on_checkpoint: Callable[[int, int, CheckpointSaved], None] = lambda *_: None
+    _streams: dict[Path, _Stream] = field(default_factory=dict)
+
+    def ship(self, uplink: Uplink, *, final: bool = False) -> bool:
+        """Ship what there is, up to one request's size; True when more is waiting.
+
+        Args:
+            uplink: connection to the server.
+            final: the ranks are over: a last line without its end is shipped too.
+
+        Raises:
+            LauncherError: the server did not take it; nothing is lost, ship again later.
+        """
+        pieces: list[tuple[RankFile, int, bytes]] = []
+        room, more = REQUEST_BYTES, False
+        for file in self.folder.rank_files():
+            offset = self._of(file.path).shipped
+            if offset < 0:  # ask with nothing how much the server has
+                pieces.append((file, 0, b""))
+                more = more or file.path.stat().st_size > 0
+                continue
+            data = _read(file, offset, room, final=final)
+            if data:
+                pieces.append((file, offset, data))
+                room -= len(data)
+            if room <= 0:
+                more = True
+                break
+        if not pieces:
+            return False
+        self._send(uplink, pieces)
+        return more
+
+    def is_done(self, attempt: int) -> bool:
+        """The server has every byte of the attempt's files."""
+        return all(
+            self._of(file.path).shipped >= file.path.stat().st_size
+            for file in self.folder.rank_files()
+            if file.attempt == attempt
+        )
+
+    def _of(self, path: Path) -> _Stream:
+        return self._streams.setdefault(path, _Stream())
+
+    def _send(self, uplink: Uplink, pieces: list[tuple[RankFile, int, bytes]]) -> None:
+        lengths = uplink.append(
+            [(file.stream, file.attempt, file.rank, offset, data) for file, offset, data in pieces]
+        )
+        for (file, offset, data), length in zip(pieces, lengths, strict=True):
+            stream = self._of(file.path)
+            if file.stream == "spool":
+                taken = data[: max(0, length - offset)]
+                self._announce(file, taken)
+            stream.shipped = length
+            _punch(file.path, stream)
+
+    def _announce(self, file: RankFile, taken: bytes) -> None:
+        for saved in saved_checkpoints(taken.splitlines()):
+            self.on_checkpoint(file.attempt, file.rank, saved)
+
+
+def saved_checkpoints(lines: Iterable[bytes]) -> Iterable[CheckpointSaved]:
+    """The checkpoints that spool lines announce."""
+    for line in lines:
+        record = parse_record(line)
+        saved = checkpoint_of(record) if record else None
+        if saved is not None:
+            yield saved
+
+
+def _read(file: RankFile, offset: int, limit: int, *, final: bool) -> bytes:
+    """What follows `offset`; of a spool only whole lines, so that no record is cut in two."""
+    with file.path.open("rb") as source:
+        source.seek(offset)
+        data = source.read(limit)
+        at_end = not source.read(1)
+    if file.stream != "spool" or (final and at_end):
+        return data
+    return data[: data.rfind(b"\n") + 1]
+
+
+def _punch(path: Path, stream: _Stream) -> None:
+    """Give the disk back what is shipped, whole pages, where the file system can."""
+    end = stream.shipped // _PAGE * _PAGE
+    if end - stream.punched < _PUNCH_FROM:
+        return
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        libc = ctypes.CDLL(None, use_errno=True)
+        start, length = ctypes.c_longlong(stream.punched), ctypes.c_longlong(end - stream.punched)
+        libc.fallocate64(descriptor, _KEEP_SIZE | _PUNCH_HOLE, start, length)
+    finally:
+        os.close(descriptor)
+    stream.punched = end

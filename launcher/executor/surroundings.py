@@ -1,0 +1,88 @@
+"""What every rank finds around it, whatever its framework: LAUNCHER_*, the SDK, no RAY_*."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import socket
+import struct
+from functools import cache
+from pathlib import Path
+
+import launcher
+from launcher.executor.folders import JobFolder
+from launcher.model.wire import CheckpointRef
+
+_RAY_SETS = frozenset({"OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "PYTHONPATH"})
+"""Variables that Ray writes into its workers' environment beside its own RAY_*."""
+
+
+def node_environment() -> dict[str, str]:
+    """The node's environment without what Ray added to it for its workers."""
+    return {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("RAY_", "LAUNCHER_")) and key not in _RAY_SETS
+    }
+
+
+def rank_environment(
+    folder: JobFolder, *, attempt: int, rank: int, allocation: str, resume: CheckpointRef | None
+) -> dict[str, str]:
+    """LAUNCHER_* of one rank, and what makes its output and its pictures come out well."""
+    env = {
+        "LAUNCHER_JOB_ID": folder.job_id,
+        "LAUNCHER_ATTEMPT": str(attempt),
+        "LAUNCHER_ALLOCATION": allocation,
+        "LAUNCHER_CHECKPOINT_DIR": str(folder.checkpoints(attempt)),
+        "LAUNCHER_SPOOL": str(folder.spool(attempt, rank)),
+        "TORCHELASTIC_ERROR_FILE": str(folder.error_file(attempt, rank)),
+        "PYTHONUNBUFFERED": "1",
+        "MPLBACKEND": "Agg",
+        "PYTHONPATH": os.pathsep.join([*_user_path(), str(sdk_folder(folder.path.parent))]),
+    }
+    if resume is not None:
+        env["LAUNCHER_RESUME_FROM"] = str(folder.resume(resume.id))
+    return env
+
+
+def sdk_folder(root: Path) -> Path:
+    """A folder with the part of launcher that training programs may import, and nothing else."""
+    source = Path(launcher.__file__).parent
+    files = [source / "__init__.py", *sorted((source / "train").glob("*.py"))]
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
+    target = root / f"sdk-{digest}"
+    if not target.is_dir():
+        fresh = root / f"sdk-{digest}.{os.getpid()}.new"
+        (fresh / "launcher" / "train").mkdir(parents=True, exist_ok=True)
+        for file in files:
+            shutil.copyfile(file, fresh / "launcher" / file.relative_to(source))
+        try:
+            fresh.rename(target)
+        except OSError:  # another agent of this node was faster
+            shutil.rmtree(fresh, ignore_errors=True)
+    return target
+
+
+def _user_path() -> list[str]:
+    """PYTHONPATH as it was before Ray put its own folders in front of it."""
+    parts = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return [part for part in parts if part and "/ray/" not in part]
+
+
+@cache
+def interface_of(address: str) -> str:
+    """Name of the network interface that owns an IPv4 address; empty when unknown."""
+    import fcntl
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        for _, name in socket.if_nameindex():
+            request = struct.pack("256s", name.encode()[:15])
+            try:
+                answer = fcntl.ioctl(probe.fileno(), 0x8915, request)  # SIOCGIFADDR
+            except OSError:
+                continue
+            if socket.inet_ntoa(answer[20:24]) == address:
+                return name
+    return ""

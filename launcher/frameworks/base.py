@@ -1,0 +1,62 @@
+"""The contract of a framework file: what makes N processes one training.
+
+A framework file is a decision on paper: everything here is pure (`Launch`, `Gang`, `Rank` in, plain
+data out), so a new framework is tested by comparing dictionaries, without GPUs or the library. The
+agent does the doing: it adds what holds for every framework (LAUNCHER_*, MPLBACKEND) and the path
+of the error file (TORCHELASTIC_ERROR_FILE), lays the environments over each other with `layered`,
+and starts the process.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+from launcher.model.gang import Gang, Rank
+from launcher.model.launch import Launch
+
+NODE_DECIDES = frozenset({"GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"})
+"""What an administrator who wrote it into a node's environment knows better than we do."""
+
+
+class Framework(ABC):
+    """One way to make the ranks of a gang train together. Stateless; one subclass a file."""
+
+    @abstractmethod
+    def environment(self, launch: Launch, gang: Gang, rank: Rank) -> dict[str, str]:
+        """What a rank needs in its environment beyond the user's own variables.
+
+        The result lies **over** `launch.env`. So a variable that the user may set himself is left
+        out here when `launch.env` has it, and one that would break the gang (a rank, an address, a
+        GPU of somebody else) always stands here.
+        """
+
+    def visible_gpus(self, gang: Gang, rank: Rank) -> tuple[str, ...]:  # noqa: ARG002 - contract
+        """The GPUs that a rank may see; by default all the gang's GPUs of its node, as torchrun."""
+        return tuple(sorted(rank.node.gpus, key=_gpu_order))
+
+    def argv(self, launch: Launch, python: str) -> list[str]:
+        """The argument vector of a rank.
+
+        Args:
+            launch: the job.
+            python: the interpreter of the ranks.
+        """
+        return launch.entrypoint.command(python)
+
+
+def layered(node: Mapping[str, str], launch: Launch, own: Mapping[str, str]) -> dict[str, str]:
+    """The whole environment of a rank: the node's, under the user's, under the framework's.
+
+    Args:
+        node: the environment that the agent runs in, cleaned of Ray's variables.
+        launch: the job, whose `env` the user wrote.
+        own: what `Framework.environment` gave, and the agent's additions.
+    """
+    ours = {key: value for key, value in own.items() if key not in NODE_DECIDES or key not in node}
+    return {**node, **launch.env, **ours}
+
+
+def _gpu_order(gpu: str) -> tuple[bool, int, str]:
+    """Indices by number ("10" after "9"), then UUIDs by their text."""
+    return (not gpu.isdecimal(), int(gpu) if gpu.isdecimal() else 0, gpu)

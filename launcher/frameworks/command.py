@@ -1,0 +1,12 @@
+"""Any command: a shell text, a binary, a program of a framework that has no file here.
+
+It gets torchrun's environment, the set of variables that most programs know to read.
+"""
+
+from __future__ import annotations
+
+from launcher.frameworks._torchrun import TorchrunFramework
+
+
+class Command(TorchrunFramework):
+    """Every worker runs the command once and sees all the gang's GPUs of its node."""

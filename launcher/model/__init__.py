@@ -1,0 +1,1 @@
+"""The domain: states, endings, jobs, gangs, checkpoints, metrics, messages. No I/O, no clock."""

@@ -1,0 +1,225 @@
+"""Job, Allocation, Attempt: the durable facts. `lifecycle` is the only writer of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from launcher import names
+from launcher.model.ending import Ending
+from launcher.model.states import JobState
+
+
+@dataclass(frozen=True)
+class RankExit:
+    """How one rank ended, as its own agent saw it.
+
+    `code` is the exit code, or minus the signal's number. `stopped`: the gang's stop ended it, so
+    its code says nothing about the program. `after_s`: seconds since the attempt's start on the
+    leader's clock, by which exits of a gang are ordered.
+    """
+
+    rank: int
+    code: int
+    stopped: bool = False
+    after_s: float = 0.0
+    reported: bool = False
+    """The rank reported a point or a checkpoint in this attempt."""
+    finished: bool = False
+    """Its last report or checkpoint was of the final step."""
+    oom: bool = False
+    """The kernel counted an out-of-memory kill in its memory group."""
+    tail: str = ""
+    """Its last log lines."""
+    error: str = ""
+    """The error in the program's own words, when it wrote an ERROR_FILE as torch does."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What an attempt came to, in the words of its leader (or inferred when that died)."""
+
+    ending: Ending
+    words: str = ""
+    first_failing: int | None = None
+    """Rank that failed first, never one that the gang's stop ended."""
+    exits: tuple[RankExit, ...] = ()
+    began: bool = False
+    """The program reported at least once, or ran for so long that it had surely begun."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One launch of the gang. Times are seconds since the epoch on the server's clock."""
+
+    number: int
+    allocation: int
+    granted_at: float
+    resume_step: int | None = None
+    resume_checkpoint: int | None = None
+    started_at: float | None = None
+    ended_at: float | None = None
+    stopping: Ending | None = None
+    """Set when the server wants the attempt stopped: the ending that it will then have."""
+    stopping_since: float | None = None
+    force: bool = False
+    """The stop must not wait for the program's grace."""
+    verdict: Verdict | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.ended_at is not None
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One node of an allocation, and what is proven of it. Facts only grow: no message undoes one.
+
+    An agent starts ranks of an attempt only after the server registered its address and granted
+    that attempt to it, so a slot without an address runs nothing.
+    """
+
+    index: int
+    node_id: str
+    ranks: int
+    address: str = ""
+    """host:port of the agent's gang channel; empty until it registered."""
+    quiet: int = 0
+    """No rank of this or an earlier attempt runs here or ever will, by its agent's word."""
+    closed: str = ""
+    """Not empty: no rank runs here or ever will; the text is the proof."""
+    lost: Ending | None = None
+    """Closed by loss, not by its agent's word: WORKER_LOST, NODE_LOST or CLUSTER_LOST."""
+    notes: int = 0
+    """Number of the agent's last note that became an event."""
+
+    def has_ended(self, attempt: int) -> bool:
+        return bool(self.closed) or self.quiet >= attempt
+
+
+class AllocationState(str, Enum):
+    WANTED = "WANTED"
+    STOPPING = "STOPPING"
+    """Not wanted any more; its agents and its resources are on their way back."""
+    GONE = "GONE"
+    """The executor gave the resources back."""
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """Resources held for a job on one cluster: a placement group with an agent on each node."""
+
+    job_id: str
+    number: int
+    cluster: str
+    slots: tuple[Slot, ...]
+    created_at: float
+    state: AllocationState = AllocationState.WANTED
+
+    @property
+    def id(self) -> str:
+        return names.allocation_id(self.job_id, self.number)
+
+    @property
+    def is_wanted(self) -> bool:
+        return self.state is AllocationState.WANTED
+
+    @property
+    def is_whole(self) -> bool:
+        """Every agent registered and none is closed: it can carry another attempt."""
+        return all(slot.address and not slot.closed for slot in self.slots)
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a gang needs. Sizes in bytes. `nodes`: exact number of nodes, if the user fixed it."""
+
+    workers: int
+    cpus_per_worker: float = 1
+    gpus_per_worker: int = 0
+    memory_per_worker: int = 0
+    custom: dict[str, float] = field(default_factory=dict)
+    """Ray custom resources a worker."""
+    labels: dict[str, str] = field(default_factory=dict)
+    accelerator: str | None = None
+    placement: str = "pack"
+    nodes: int | None = None
+    workers_per_node: int | None = None
+    uneven: bool = False
+
+    def per_worker(self) -> dict[str, float]:
+        """Ray resource names and amounts of one worker."""
+        needs: dict[str, float] = {"CPU": self.cpus_per_worker}
+        if self.gpus_per_worker:
+            needs["GPU"] = self.gpus_per_worker
+        if self.memory_per_worker:
+            needs["memory"] = self.memory_per_worker
+        return needs | self.custom
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What the server itself obeys of a spec, beside its resources. Durations in seconds."""
+
+    max_retries: int = 0
+    backoff_s: float = 10.0
+    run_timeout_s: float | None = None
+    start_timeout_s: float = 600.0
+    queue_timeout_s: float | None = None
+    grace_s: float = 60.0
+    keep_last: int = 2
+
+
+@dataclass(frozen=True)
+class Job:
+    """A submitted spec and how far it has come."""
+
+    id: str
+    name: str
+    project: str
+    priority: int
+    cluster: str
+    """The cluster it must run on, or `any`."""
+    spec: dict[str, Any]
+    """The validated spec as JSON, with every default filled in."""
+    code: str
+    """sha256 of its packaged workdir; empty: none."""
+    resources: Resources
+    policy: Policy
+    submitted_at: float
+    state: JobState = JobState.QUEUED
+    queued_at: float = 0.0
+    ended_at: float | None = None
+    allocation: Allocation | None = None
+    attempt: Attempt | None = None
+    failures: int = 0
+    """Endings counted against retries.max."""
+    fruitless: int = 0
+    """Free retries in a row in which the program did not begin."""
+    not_before: float = 0.0
+    """Back-off: no attempt is granted earlier."""
+    reason: str = ""
+    """Why it waits, or the words of its last ending."""
+    revision: int = 0
+    """Number of the stored version that this one was read as."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of a job's history, for people: what happened, and its cause."""
+
+    kind: str
+    text: str
+    attempt: int | None = None
+
+
+@dataclass(frozen=True)
+class Change:
+    """A job after a step of its life, and the events that tell it."""
+
+    job: Job
+    events: tuple[Event, ...] = ()

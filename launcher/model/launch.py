@@ -1,0 +1,59 @@
+"""What an agent needs of a spec to launch its ranks: plain data, so agents need no pydantic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+EntrypointKind = Literal["script", "module", "shell", "exec"]
+
+
+@dataclass(frozen=True)
+class Entrypoint:
+    """The program as its author runs it.
+
+    `script`: argv[0] is a .py file of the workdir; `module`: argv[0] is what follows `-m`;
+    `shell`: argv[0] is a text for `bash -e`; `exec`: argv is executed as it is.
+    """
+
+    kind: EntrypointKind
+    argv: tuple[str, ...]
+    python_flags: tuple[str, ...] = ()
+    """Flags that stood between `python` and the script, as `-u`."""
+
+    def command(self, python: str) -> list[str]:
+        """The argument vector of a rank.
+
+        Args:
+            python: the interpreter that runs scripts and modules.
+        """
+        if self.kind == "script":
+            return [python, *self.python_flags, *self.argv]
+        if self.kind == "module":
+            return [python, *self.python_flags, "-m", *self.argv]
+        if self.kind == "shell":
+            return ["bash", "-e", "-c", self.argv[0]]
+        return list(self.argv)
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One job as the agents see it. Durations in seconds, sizes in bytes."""
+
+    job_id: str
+    name: str
+    framework: str
+    entrypoint: Entrypoint
+    workers: int
+    gpus_per_worker: int = 0
+    cpus_per_worker: int = 1
+    env: dict[str, str] = field(default_factory=dict)
+    python: str | None = None
+    """Interpreter of the ranks; None: the one that runs the agent."""
+    code: str = ""
+    """sha256 of the packaged workdir; empty: no files."""
+    max_restarts: int = 0
+    start_timeout_s: float = 600.0
+    run_timeout_s: float | None = None
+    grace_s: float = 60.0
+    stop_signal: str = "SIGTERM"

@@ -1,0 +1,361 @@
+"""The one writer of a job's state: pure functions (job, what happened, now) -> Change.
+
+The invariant they keep: a new attempt is granted only when every slot of the one before has ended,
+by its agent's word or by a proof of its death. Messages may be lost, doubled, late and reordered:
+each function is idempotent and takes facts that only grow, so what is stale changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from launcher.model.ending import NEXT_STATE, RETRY, WORDS, Ending, Retry
+from launcher.model.job import (
+    Allocation,
+    AllocationState,
+    Attempt,
+    Change,
+    Event,
+    Job,
+    Slot,
+    Verdict,
+)
+from launcher.model.states import ACTIVE, TRANSITIONS, JobState
+from launcher.units import format_duration
+
+MAX_FRUITLESS = 5
+"""Free retries in a row without a sign of training, after which a job is not tried again."""
+MAX_BACKOFF_S = 600.0
+
+
+class IllegalTransitionError(Exception):
+    """A state change that the table does not allow: a bug here, never a user's mistake."""
+
+
+def move(job: Job, state: JobState, reason: str, now: float) -> Job:
+    """The job in another state.
+
+    Raises:
+        IllegalTransitionError: TRANSITIONS does not allow it.
+    """
+    if state not in TRANSITIONS[job.state]:
+        raise IllegalTransitionError(f"{job.id}: {job.state} -> {state} ({reason})")
+    return replace(job, state=state, reason=reason, ended_at=now if state.is_terminal else None)
+
+
+# --- granting ------------------------------------------------------------------------------------
+
+
+def place(
+    job: Job,
+    cluster: str,
+    ranks_by_node: Sequence[tuple[str, int]],
+    now: float,
+    resume: tuple[int, int] | None = None,
+) -> Change:
+    """Grant a queued job a new allocation and in it a new attempt.
+
+    Args:
+        job: in state QUEUED, every earlier attempt over.
+        cluster: where.
+        ranks_by_node: Ray node id and number of ranks, node 0 first.
+        now: server clock.
+        resume: id and step of the checkpoint to resume from.
+    """
+    assert job.attempt is None or job.attempt.is_over
+    number = job.allocation.number + 1 if job.allocation else 1
+    slots = tuple(Slot(i, node, ranks) for i, (node, ranks) in enumerate(ranks_by_node))
+    allocation = Allocation(job.id, number, cluster, slots, now)
+    where = f"{len(slots)} node{'s' * (len(slots) != 1)} of cluster {cluster}"
+    return _grant(replace(job, allocation=allocation), now, resume, f"on {where}")
+
+
+def grant_in_place(job: Job, now: float, resume: tuple[int, int] | None) -> Change:
+    """Grant the next attempt in the allocation that the last one left whole."""
+    assert job.attempt is not None
+    assert job.attempt.is_over
+    return _grant(job, now, resume, "in the same allocation")
+
+
+def wants_grant(job: Job, now: float) -> bool:
+    """True when the job's allocation waits for its next attempt and the back-off is over."""
+    return (
+        job.state is JobState.STARTING
+        and job.attempt is not None
+        and job.attempt.is_over
+        and now >= job.not_before
+    )
+
+
+def _grant(job: Job, now: float, resume: tuple[int, int] | None, where: str) -> Change:
+    assert job.allocation is not None
+    number = job.attempt.number + 1 if job.attempt else 1
+    attempt = Attempt(
+        number,
+        job.allocation.number,
+        now,
+        resume_checkpoint=resume[0] if resume else None,
+        resume_step=resume[1] if resume else None,
+    )
+    origin = f", resumes from step {resume[1]}" if resume else ""
+    job = move(replace(job, attempt=attempt), JobState.STARTING, "", now)
+    text = f"attempt {number} granted {where}{origin}"
+    return Change(job, (Event("granted", text, number),))
+
+
+# --- what agents and executors say ----------------------------------------------------------------
+
+
+def register(job: Job, allocation: int, index: int, address: str) -> Change:
+    """An agent is up at `address` (host:port of its gang channel)."""
+    slot = _slot(job, allocation, index)
+    if slot is None or slot.closed or slot.address:
+        return Change(job)
+    return Change(_with_slot(job, replace(slot, address=address)))
+
+
+def allocation_failed(job: Job, allocation: int, reason: str, now: float) -> Change:
+    """The resources could not be had (another user of the cluster took them): back to the queue."""
+    current = _current(job, allocation)
+    if current is None or not current.is_wanted:
+        return Change(job)
+    event = Event("allocation-failed", reason, job.attempt.number if job.attempt else None)
+    slots = tuple(
+        slot if slot.address or slot.closed else _lose(slot, reason, Ending.START_TIMEOUT)
+        for slot in current.slots
+    )
+    job = replace(job, allocation=replace(current, slots=slots, state=AllocationState.STOPPING))
+    return _then(Change(job, (event,)), settle(job, now))
+
+
+def started(job: Job, attempt: int, now: float) -> Change:
+    """Every rank of the gang was started."""
+    if job.attempt is None or job.attempt.number != attempt or job.attempt.started_at is not None:
+        return Change(job)
+    job = replace(job, attempt=replace(job.attempt, started_at=now))
+    if job.state is not JobState.STARTING or job.attempt is None or job.attempt.is_over:
+        return Change(job)
+    ranks = sum(slot.ranks for slot in job.allocation.slots) if job.allocation else 0
+    text = f"attempt {attempt} runs: {ranks} rank{'s' * (ranks != 1)} started"
+    return Change(move(job, JobState.RUNNING, "", now), (Event("running", text, attempt),))
+
+
+def quiet(job: Job, allocation: int, index: int, attempt: int, now: float) -> Change:
+    """The agent's word: no rank of this or an earlier attempt runs on its node or ever will."""
+    slot = _slot(job, allocation, index)
+    if slot is None or slot.quiet >= attempt:
+        return Change(job)
+    return settle(_with_slot(job, replace(slot, quiet=attempt)), now)
+
+
+def give_verdict(job: Job, attempt: int, verdict: Verdict) -> Change:
+    """The leader's word on what the attempt came to. Beats every inference until it is over."""
+    current = job.attempt
+    if current is None or current.number != attempt or current.is_over:
+        return Change(job)
+    return Change(replace(job, attempt=replace(current, verdict=verdict)))
+
+
+def close_slot(
+    job: Job, allocation: int, index: int, now: float, *, proof: str, lost: Ending | None = None
+) -> Change:
+    """No rank runs on that node or ever will; `lost` tells that it is not by its agent's word."""
+    slot = _slot(job, allocation, index)
+    if slot is None or slot.closed:
+        return Change(job)
+    number = job.attempt.number if job.attempt else None
+    kind = "lost" if lost else "closed"
+    told = bool(lost) and job.attempt is not None and not job.attempt.is_over
+    events = (Event(kind, f"node {index} ({slot.node_id[:8]}): {proof}", number),) if told else ()
+    job = _with_slot(job, replace(slot, closed=proof, lost=lost))
+    return _then(Change(job, events), settle(job, now))
+
+
+def allocation_gone(allocation: Allocation) -> Allocation:
+    """The executor gave the resources back."""
+    return replace(allocation, state=AllocationState.GONE)
+
+
+# --- stopping -------------------------------------------------------------------------------------
+
+
+def cancel(job: Job, now: float, *, by: str, force: bool = False) -> Change:
+    """Somebody wants the job to end. Ended jobs stay as they are."""
+    event = Event("cancel", f"cancelled by {by}{', without grace' if force else ''}")
+    if job.state.is_terminal:
+        return Change(job)
+    if job.state not in ACTIVE:
+        return Change(move(job, JobState.CANCELLED, event.text, now), (event,))
+    if job.state is JobState.CANCELLING:
+        stopped = stop(job, Ending.CANCELLED_BY_USER, now, force=force)
+        return stopped if force else Change(job)
+    job = move(job, JobState.CANCELLING, event.text, now)
+    if job.attempt is not None and job.attempt.is_over:  # between two attempts of an allocation
+        return Change(_release(move(job, JobState.CANCELLED, event.text, now)), (event,))
+    return _then(Change(job, (event,)), stop(job, Ending.CANCELLED_BY_USER, now, force=force))
+
+
+def stop(job: Job, ending: Ending, now: float, *, force: bool = False) -> Change:
+    """Want the running attempt stopped; `ending` is what it will have ended by.
+
+    Slots whose agent never registered run nothing and are closed at once.
+    """
+    attempt, allocation = job.attempt, job.allocation
+    if attempt is None or allocation is None or attempt.is_over:
+        return Change(job)
+    if attempt.stopping is not None and not (force and not attempt.force):
+        return Change(job)
+    attempt = replace(
+        attempt,
+        stopping=attempt.stopping or ending,
+        stopping_since=attempt.stopping_since or now,
+        force=force,
+    )
+    slots = tuple(
+        slot if slot.address or slot.closed else replace(slot, closed="its agent never registered")
+        for slot in allocation.slots
+    )
+    job = replace(job, attempt=attempt, allocation=replace(allocation, slots=slots))
+    text = f"attempt {attempt.number} is being stopped: {WORDS[ending]}"
+    return _then(Change(job, (Event("stopping", text, attempt.number),)), settle(job, now))
+
+
+def retry(job: Job, now: float, *, by: str) -> Change:
+    """Queue a failed or cancelled job again, with a fresh budget of retries."""
+    fresh = replace(job, failures=0, fruitless=0, not_before=0.0, queued_at=now)
+    event = Event("retry", f"queued again by {by}")
+    return Change(move(fresh, JobState.QUEUED, "", now), (event,))
+
+
+def tick(job: Job, now: float) -> Change:
+    """What the passing of time does to a job: its timeouts."""
+    limits = job.policy
+    if job.state is JobState.QUEUED and limits.queue_timeout_s is not None:
+        waited = now - job.queued_at
+        if waited > limits.queue_timeout_s:
+            limit = format_duration(limits.queue_timeout_s)
+            text = f"waited longer than timeouts.queue ({limit}): {job.reason}"
+            return Change(move(job, JobState.FAILED, text, now), (Event("timeout", text),))
+    attempt = job.attempt
+    if job.state is JobState.STARTING and attempt is not None and not attempt.is_over:
+        if now - attempt.granted_at > limits.start_timeout_s:
+            return stop(job, Ending.START_TIMEOUT, now)
+    elif job.state is JobState.RUNNING and attempt is not None:
+        limit_s = limits.run_timeout_s
+        if limit_s is not None and now - (attempt.started_at or now) > limit_s:
+            return stop(job, Ending.RUN_TIMEOUT, now)
+    return Change(job)
+
+
+# --- what follows ---------------------------------------------------------------------------------
+
+
+def settle(job: Job, now: float) -> Change:
+    """End the attempt when every slot of its allocation has ended, and decide what follows."""
+    attempt, allocation = job.attempt, job.allocation
+    if attempt is None or allocation is None:
+        return Change(job)
+    if attempt.is_over:
+        broke = job.state is JobState.STARTING and not _can_carry(job)
+        reason = "its allocation broke between two attempts"
+        return _queue_again(job, reason, now) if broke else Change(job)
+    if not all(slot.has_ended(attempt.number) for slot in allocation.slots):
+        return Change(job)
+    verdict = _final_verdict(attempt, allocation)
+    job = replace(job, attempt=replace(attempt, ended_at=now, verdict=verdict))
+    text = f"attempt {attempt.number} ended: {verdict.words or WORDS[verdict.ending]}"
+    return _then(
+        Change(job, (Event(verdict.ending.value, text, attempt.number),)),
+        _follow(job, verdict, now),
+    )
+
+
+def _final_verdict(attempt: Attempt, allocation: Allocation) -> Verdict:
+    lost = next((slot for slot in allocation.slots if slot.lost), None)
+    verdict = attempt.verdict
+    if verdict is None:
+        ending = lost.lost if lost and lost.lost else Ending.WORKER_LOST
+        words = f"{WORDS[ending]}: {lost.closed}" if lost else "the gang's leader died"
+        verdict = Verdict(ending, words if not attempt.stopping else "")
+    if attempt.stopping is None:
+        return verdict
+    done = verdict.ending is Ending.FINISHED and any(rank.finished for rank in verdict.exits)
+    if done and attempt.stopping is not Ending.CANCELLED_BY_USER:
+        return verdict
+    return replace(verdict, ending=attempt.stopping, words="")
+
+
+def _follow(job: Job, verdict: Verdict, now: float) -> Change:
+    kind = RETRY[verdict.ending]
+    words = verdict.words or WORDS[verdict.ending]
+    if kind is Retry.COUNTED and verdict.began and job.failures < job.policy.max_retries:
+        failures = job.failures + 1
+        wait_s = min(job.policy.backoff_s * 2 ** (failures - 1), MAX_BACKOFF_S)
+        job = replace(job, failures=failures, fruitless=0, not_before=now + wait_s)
+        text = f"retry {failures} of {job.policy.max_retries}" + (
+            f" in {format_duration(wait_s)}" if wait_s else ""
+        )
+        return _then(Change(job, (Event("retry", text),)), _again(job, verdict, text, now))
+    if kind is Retry.FREE:
+        job = replace(job, fruitless=0 if verdict.began else job.fruitless + 1)
+        if job.fruitless <= MAX_FRUITLESS:
+            return _again(job, verdict, words, now)
+        words = f"{job.fruitless} attempts in a row ended before the program began; last: {words}"
+        return Change(_release(move(job, JobState.FAILED, words, now)), (Event("failed", words),))
+    state = NEXT_STATE[verdict.ending]
+    events: tuple[Event, ...] = ()
+    if kind is Retry.COUNTED and not verdict.began and job.policy.max_retries:
+        events = (Event("no-retry", "not retried: it failed before its first step or report"),)
+    return Change(_release(move(job, state, words, now)), events)
+
+
+def _again(job: Job, verdict: Verdict, reason: str, now: float) -> Change:
+    """In the same allocation if it is whole and still ours, else through the queue."""
+    running = job.state in {JobState.STARTING, JobState.RUNNING}
+    if running and _can_carry(job) and verdict.ending is not Ending.PREEMPTED:
+        return Change(move(job, JobState.STARTING, reason, now))
+    return _queue_again(job, reason, now)
+
+
+def _can_carry(job: Job) -> bool:
+    allocation = job.allocation
+    return allocation is not None and allocation.is_wanted and allocation.is_whole
+
+
+def _queue_again(job: Job, reason: str, now: float) -> Change:
+    queued = replace(move(job, JobState.QUEUED, reason, now), queued_at=now)
+    return Change(_release(queued), (Event("queued", f"queued again: {reason}"),))
+
+
+def _release(job: Job) -> Job:
+    if job.allocation is None or not job.allocation.is_wanted:
+        return job
+    return replace(job, allocation=replace(job.allocation, state=AllocationState.STOPPING))
+
+
+def _lose(slot: Slot, proof: str, lost: Ending) -> Slot:
+    return replace(slot, closed=proof, lost=lost)
+
+
+def _current(job: Job, allocation: int) -> Allocation | None:
+    if job.allocation is None or job.allocation.number != allocation:
+        return None
+    return job.allocation
+
+
+def _slot(job: Job, allocation: int, index: int) -> Slot | None:
+    current = _current(job, allocation)
+    if current is None or not 0 <= index < len(current.slots):
+        return None
+    return current.slots[index]
+
+
+def _with_slot(job: Job, slot: Slot) -> Job:
+    assert job.allocation is not None
+    slots = tuple(slot if old.index == slot.index else old for old in job.allocation.slots)
+    return replace(job, allocation=replace(job.allocation, slots=slots))
+
+
+def _then(first: Change, second: Change) -> Change:
+    return Change(second.job, first.events + second.events)

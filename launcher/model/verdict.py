@@ -1,0 +1,140 @@
+"""From the exits of a gang's ranks to one verdict: what happened, and who failed first."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Iterable, Sequence
+
+from launcher.model.ending import WORDS, Ending
+from launcher.model.job import RankExit, Verdict
+
+BEGUN_AFTER_S = 60.0
+"""A program that reports nothing counts as begun when its ranks ran for so long."""
+
+_COLLATERAL = re.compile(
+    r"connection (closed|reset) by peer|broken pipe|socket timeout|DistNetworkError"
+    r"|DistBackendError|NCCL.*(abort|unhandled|remote)|gloo.*(connection|timed? ?out)"
+    r"|HorovodInternalError|connectionError.*store|recvValue failed|sendBytes failed",
+    re.IGNORECASE,
+)
+_PORT_TAKEN = re.compile(r"EADDRINUSE|address already in use", re.IGNORECASE)
+_OUT_OF_MEMORY = re.compile(
+    r"OutOfMemoryError|CUDA out of memory|^MemoryError|std::bad_alloc|Cannot allocate memory",
+    re.MULTILINE,
+)
+_ABORTED_AT_EXIT = "terminate called without an active exception"
+
+
+def judge(
+    exits: Sequence[RankExit],
+    *,
+    expected: int,
+    ran_s: float,
+    lost: Sequence[str] = (),
+    setup_errors: Sequence[str] = (),
+) -> Verdict:
+    """The verdict on an attempt whose ranks are all over.
+
+    Args:
+        exits: of every rank whose agent lives, in any order; empty when none was started.
+        expected: number of ranks of the gang.
+        ran_s: seconds since the ranks were started, on the leader's clock.
+        lost: what is known of agents that died in the attempt, a text each.
+        setup_errors: why nodes could not be prepared or ranks not be started, a text each.
+    """
+    began = any(rank.reported for rank in exits) or ran_s >= BEGUN_AFTER_S
+    ordered = tuple(sorted(exits, key=lambda rank: rank.rank))
+    if lost:
+        words = f"{WORDS[Ending.WORKER_LOST]}: {'; '.join(lost)}"
+        return Verdict(Ending.WORKER_LOST, words, None, ordered, began)
+    if setup_errors:
+        return Verdict(Ending.SETUP_FAILED, "; ".join(setup_errors), None, ordered, began)
+    first = first_failing(exits)
+    if first is None and (len(exits) < expected or any(rank.code != 0 for rank in exits)):
+        # Stopped on purpose: the server, which asked for it, knows the ending.
+        return Verdict(Ending.WORKER_LOST, "the gang was stopped", None, ordered, began)
+    if first is None:
+        return Verdict(Ending.FINISHED, WORDS[Ending.FINISHED], None, ordered, began)
+    if _only_aborted_at_exit(exits):
+        words = f"{WORDS[Ending.EXIT_ABORTED]} (rank {first.rank}: {describe_code(first.code)})"
+        return Verdict(Ending.EXIT_ABORTED, words, first.rank, ordered, began)
+    ending = _ending_of(first, began=began)
+    words = f"rank {first.rank}: {describe_code(first.code)}"
+    if ending is Ending.OUT_OF_MEMORY:
+        words += ", out of memory"
+    elif ending is Ending.START_TIMEOUT:
+        words = f"rank {first.rank}: the rendezvous port was taken; another one is tried"
+    error = first.error or last_error_line(first.tail)
+    return Verdict(
+        ending, f"{words}: {error}" if error else words, first.rank, ordered, began=began
+    )
+
+
+def first_failing(exits: Iterable[RankExit]) -> RankExit | None:
+    """The rank whose failure began it all; None when no rank failed by itself.
+
+    Ranks that the gang's stop ended never count. A rank whose last words are of a broken
+    connection died in a collective after a peer, so it counts only when nobody else failed.
+    """
+    failed = [rank for rank in exits if rank.code != 0 and not rank.stopped]
+    own_fault = [rank for rank in failed if not _COLLATERAL.search(rank.tail)]
+    return min(own_fault or failed, key=lambda rank: (rank.after_s, rank.rank), default=None)
+
+
+def looks_like_abort_at_exit(rank: RankExit) -> bool:
+    """A rank that aborted in its interpreter's exit, its work done (torch with gloo does it)."""
+    aborted = rank.code == -signal.SIGABRT
+    return aborted and (rank.finished or _ABORTED_AT_EXIT in rank.tail)
+
+
+def _only_aborted_at_exit(exits: Iterable[RankExit]) -> bool:
+    """Every rank exited with 0 or aborted at its exit, with a sign that the work was done."""
+    ranks = list(exits)
+    clean = [rank for rank in ranks if rank.code == 0]
+    aborted = [rank for rank in ranks if rank.code != 0]
+    if not all(looks_like_abort_at_exit(rank) for rank in aborted):
+        return False
+    return any(rank.finished for rank in ranks) or (bool(clean) and not _any_reported(ranks))
+
+
+def _any_reported(ranks: Iterable[RankExit]) -> bool:
+    return any(rank.reported for rank in ranks)
+
+
+def _ending_of(first: RankExit, *, began: bool) -> Ending:
+    if first.oom or _OUT_OF_MEMORY.search(first.tail):
+        return Ending.OUT_OF_MEMORY
+    if first.code in {-signal.SIGKILL, 128 + signal.SIGKILL}:
+        return Ending.KILLED
+    if not began and _PORT_TAKEN.search(first.tail):
+        return Ending.START_TIMEOUT
+    return Ending.PROGRAM_FAILED
+
+
+def describe_code(code: int) -> str:
+    """An exit code in words.
+
+    >>> describe_code(1), describe_code(-11)
+    ('exit code 1', 'killed by SIGSEGV (segmentation fault)')
+    """
+    number = -code if code < 0 else code - 128 if 128 < code < 160 else 0
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        return f"exit code {code}"
+    meaning = {
+        "SIGSEGV": "segmentation fault",
+        "SIGABRT": "abort",
+        "SIGBUS": "bus error, often a full /dev/shm",
+        "SIGKILL": "often the kernel's out-of-memory killer",
+    }.get(name)
+    told = f"killed by {name}" if code < 0 else f"exit code {code}, as after {name}"
+    return f"{told} ({meaning})" if meaning else told
+
+
+def last_error_line(tail: str) -> str:
+    """The line of a log's end that tells the error best: the last `SomeError: text`, if any."""
+    lines = [line.strip() for line in tail.splitlines() if line.strip()]
+    named = [line for line in lines if re.match(r"^(\w+\.)*\w*(Error|Exception|Interrupt)\b", line)]
+    return (named[-1] if named else "")[:300]

@@ -1,0 +1,305 @@
+"""The messages between server, executors and agents, and their JSON form.
+
+Every message is a state, not a delta: it may be lost, repeated, reordered and replayed. Messages
+are written strict and read lenient (unknown keys are ignored), so that the server serves executors
+and agents of the previous minor version. PROTOCOL: docs/protocol.md.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cache
+from typing import Any, TypeVar
+
+from launcher.model.job import Verdict
+from launcher.model.launch import Launch
+
+WIRE_VERSION = 1
+
+LEASE_S = 30.0
+"""An agent that nobody renewed for so long, on its own monotonic clock, kills its ranks."""
+LEASE_MARGIN_S = 10.0
+"""How much longer the granter waits before it takes an expired lease for a proof of death."""
+ORPHAN_TIMEOUT_S = 6 * 3600.0
+"""An agent with neither server nor executor gives its resources back after so long."""
+
+T = TypeVar("T")
+
+
+# --- executor <-> server --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Hello:
+    """An executor asks to be the one of its cluster. `replaces`: a session it knows to be dead."""
+
+    cluster: str
+    kind: str
+    ray_version: str
+    python_version: str
+    launcher_version: str
+    host: str
+    replaces: int | None = None
+    wire: int = WIRE_VERSION
+
+
+@dataclass(frozen=True)
+class Session:
+    """`fence` numbers the session; messages with another number are refused."""
+
+    fence: int
+    server_id: str
+    wire: int = WIRE_VERSION
+
+
+@dataclass(frozen=True)
+class NodeReport:
+    """A node of the cluster as Ray shows it. Amounts by Ray's resource names, memory in bytes."""
+
+    node_id: str
+    host: str
+    address: str
+    total: dict[str, float]
+    free: dict[str, float]
+    labels: dict[str, str] = field(default_factory=dict)
+    alive: bool = True
+
+
+@dataclass(frozen=True)
+class AgentReport:
+    """What the executor knows of one agent by its own connection to it.
+
+    state: `alive`; `dead` (its machine refused or closed the connection: first-hand proof);
+    `silent` (nothing heard for `silent_s`). `linked`: this session was connected to the agent and
+    saw no end of the connection, so the agent obeys the lease that this session renewed.
+    """
+
+    index: int
+    state: str
+    address: str = ""
+    silent_s: float = 0.0
+    linked: bool = False
+    node_alive: bool = True
+
+
+@dataclass(frozen=True)
+class AllocationReport:
+    """state: `making`, `up`, `failed` (reason), `gone`, `orphan` (the server never named it)."""
+
+    id: str
+    state: str
+    agents: tuple[AgentReport, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything an executor knows, whole each time."""
+
+    cluster: str
+    fence: int
+    nodes: tuple[NodeReport, ...]
+    allocations: tuple[AllocationReport, ...]
+    wire: int = WIRE_VERSION
+
+
+@dataclass(frozen=True)
+class WantedNode:
+    index: int
+    node_id: str
+    ranks: int
+    bundle: dict[str, float]
+    """Ray resources to hold on this node."""
+    address: str = ""
+    """Of its agent, when that registered."""
+
+
+@dataclass(frozen=True)
+class WantedAllocation:
+    id: str
+    job_id: str
+    token: str
+    nodes: tuple[WantedNode, ...]
+
+
+@dataclass(frozen=True)
+class Desired:
+    """All allocations a cluster shall have, and those it shall give back.
+
+    `version` is opaque, compared for inequality. Absence from both lists stops nothing.
+    """
+
+    version: str
+    allocations: tuple[WantedAllocation, ...] = ()
+    stop: tuple[WantedAllocation, ...] = ()
+
+
+# --- agent <-> server -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something worth an event, told once: the server keeps the last number it took."""
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True)
+class AgentStatus:
+    """What one agent knows, whole each time. Facts only grow.
+
+    `started`: highest attempt whose ranks all run or ran (the leader's word). `quiet`: no rank of
+    this or an earlier attempt runs here or ever will. `verdict`: the leader's, of `attempt`.
+    `closed`: not empty when the agent ends for good; the text says why.
+    """
+
+    allocation: str
+    index: int
+    address: str
+    attempt: int = 0
+    """The attempt that this agent was granted last."""
+    started: int = 0
+    quiet: int = 0
+    verdict: Verdict | None = None
+    closed: str = ""
+    lost_peers: tuple[int, ...] = ()
+    """Peers whose machine closed or refused the gang's connection: proof that they are dead."""
+    notes: tuple[Note, ...] = ()
+    seen: str = ""
+    """`Orders.version` that this agent has; another one is answered at once."""
+    wire: int = WIRE_VERSION
+
+
+@dataclass(frozen=True)
+class CheckpointRef:
+    """A committed checkpoint to resume from."""
+
+    id: int
+    step: int
+
+
+@dataclass(frozen=True)
+class Orders:
+    """The server's answer, which renews the agent's lease.
+
+    `grant`: the attempt that may run, 0 for none; `resume`: from where. `stop`: that attempt shall
+    end, gracefully unless `force`. `close`: the agent shall end its ranks and itself; when
+    `job_over` too, the job's files on the node go. `lost_nodes`: nodes of the allocation that are
+    proven dead. `peers`: addresses of the allocation's agents by node, empty while unregistered.
+    """
+
+    version: str
+    grant: int = 0
+    resume: CheckpointRef | None = None
+    stop: bool = False
+    force: bool = False
+    close: bool = False
+    job_over: bool = False
+    lost_nodes: tuple[int, ...] = ()
+    peers: tuple[str, ...] = ()
+    notes_taken: int = 0
+
+
+@dataclass(frozen=True)
+class AgentSetup:
+    """What an agent asks for once: the job as it shall launch it, and the gang's shape."""
+
+    launch: Launch
+    ranks: tuple[int, ...]
+    """Number of ranks on each node of the allocation."""
+    secrets: dict[str, str] = field(default_factory=dict)
+
+
+# --- JSON -----------------------------------------------------------------------------------------
+
+
+def encode(message: Any) -> Any:
+    """A message as JSON values."""
+    if dataclasses.is_dataclass(message) and not isinstance(message, type):
+        return {f.name: encode(getattr(message, f.name)) for f in dataclasses.fields(message)}
+    if isinstance(message, Enum):
+        return message.value
+    if isinstance(message, dict):
+        return {key: encode(value) for key, value in message.items()}
+    if isinstance(message, list | tuple):
+        return [encode(value) for value in message]
+    return message
+
+
+def decode(cls: type[T], data: Any) -> T:
+    """A message from JSON values. Unknown keys are ignored; missing ones take their defaults.
+
+    Raises:
+        ValueError: the data has not the message's shape; the text names the place.
+    """
+    return typing.cast("T", _decode(cls, data, cls.__name__))
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
+
+
+def _decode(kind: Any, data: Any, place: str) -> Any:  # noqa: PLR0911 - one return a kind of type
+    origin = typing.get_origin(kind)
+    if kind is Any:
+        return data
+    if origin in {typing.Union, types.UnionType}:
+        if data is None:
+            return None
+        inner = next(arg for arg in typing.get_args(kind) if arg is not type(None))
+        return _decode(inner, data, place)
+    if origin is typing.Literal:
+        return _expect(data in typing.get_args(kind), data, data, place)
+    if origin is tuple:
+        _expect(isinstance(data, list), data, data, place)
+        inner = typing.get_args(kind)[0]
+        return tuple(_decode(inner, item, f"{place}[{i}]") for i, item in enumerate(data))
+    if origin is dict:
+        _expect(isinstance(data, dict), data, data, place)
+        inner = typing.get_args(kind)[1]
+        return {key: _decode(inner, item, f"{place}.{key}") for key, item in data.items()}
+    if dataclasses.is_dataclass(kind):
+        return _decode_fields(typing.cast("type", kind), data, place)
+    return _decode_scalar(kind, data, place)
+
+
+def _decode_fields(cls: type, data: Any, place: str) -> Any:
+    _expect(isinstance(data, dict), data, data, place)
+    hints = _hints(cls)
+    known = {
+        f.name: _decode(hints[f.name], data[f.name], f"{place}.{f.name}")
+        for f in dataclasses.fields(cls)
+        if f.name in data
+    }
+    try:
+        return cls(**known)
+    except TypeError as error:  # a required key is missing
+        raise ValueError(f"{place}: {error}") from error
+
+
+def _decode_scalar(kind: Any, data: Any, place: str) -> Any:
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        try:
+            return kind(data)
+        except ValueError as error:
+            raise ValueError(f"{place}: {error}") from error
+    if kind is float:
+        return float(_expect(_is_number(data), data, data, place))
+    fits = isinstance(data, kind) and (kind is bool or not isinstance(data, bool))
+    return _expect(fits, data, data, place)
+
+
+def _is_number(data: Any) -> bool:
+    return isinstance(data, int | float) and not isinstance(data, bool)
+
+
+def _expect(holds: bool, value: Any, shown: Any, place: str) -> Any:
+    if not holds:
+        raise ValueError(f"{place}: {shown!r} does not fit")
+    return value

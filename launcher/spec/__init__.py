@@ -1,0 +1,1 @@
+"""The job spec: what the user writes, read with complaints that name file, line and key."""

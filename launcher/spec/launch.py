@@ -1,0 +1,48 @@
+"""From the user's spec to what the agents need of it."""
+
+from __future__ import annotations
+
+from launcher.model.launch import Launch
+from launcher.spec.jobspec import JobSpec
+
+
+def decide_gpus(spec: JobSpec, *, cluster_has_gpus: bool) -> JobSpec:
+    """The spec with `gpus_per_worker` decided: as written, else by cluster and framework."""
+    if spec.resources.gpus_per_worker is not None:
+        return spec
+    gpus = int(cluster_has_gpus and spec.framework != "command")
+    resources = spec.resources.model_copy(update={"gpus_per_worker": gpus})
+    return spec.model_copy(update={"resources": resources})
+
+
+def to_launch(spec: JobSpec, job_id: str, code: str) -> Launch:
+    """What the agents need.
+
+    Args:
+        spec: with its GPUs decided.
+        job_id: the job's.
+        code: sha256 of the packaged workdir; empty: no files.
+
+    Raises:
+        ValueError: nobody has called `decide_gpus`.
+    """
+    resources, timeouts = spec.resources, spec.timeouts
+    if resources.gpus_per_worker is None:
+        raise ValueError("resources.gpus_per_worker is undecided: call decide_gpus before")
+    return Launch(
+        job_id=job_id,
+        name=spec.name or job_id,
+        framework=spec.framework,
+        entrypoint=spec.program,
+        workers=resources.workers,
+        gpus_per_worker=resources.gpus_per_worker,
+        cpus_per_worker=resources.cpus_per_worker,
+        env=dict(spec.env),
+        python=spec.python.interpreter,
+        code=code,
+        max_restarts=spec.retries.max,
+        start_timeout_s=timeouts.start,
+        run_timeout_s=timeouts.run,
+        grace_s=timeouts.grace,
+        stop_signal=spec.stop_signal,
+    )

@@ -1,0 +1,208 @@
+"""Packs a workdir into one tar file named by its content.
+
+The tar is plain: its bytes depend on names, modes and contents alone, so its sha256 is the same on
+every machine and equal folders are sent once. The bytes of gzip depend on the version of zlib too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tarfile
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from launcher.errors import LauncherError, SpecError
+from launcher.spec.workdir import Item, Listing, list_workdir, unreadable
+from launcher.units import format_size
+
+LIMIT_BYTES = 500 * 2**20
+_LARGEST_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Package:
+    """A packed workdir. Whoever asked for it removes `tar` when it is sent."""
+
+    sha256: str
+    """Of the bytes of the tar; depends on names, contents and executable bits alone."""
+    tar: Path
+    files: int
+    total_bytes: int
+    """Of the contents; the tar is a little larger."""
+    left_out: tuple[tuple[str, str], ...]
+    """(path, reason); folders end with a slash."""
+
+
+class _ChangedError(Exception):
+    """A file vanished, or is not what it was when its packing began."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+
+def pack(
+    workdir: Path,
+    *,
+    limit_bytes: int = LIMIT_BYTES,
+    required: Iterable[str] = (),
+    folder: Path | None = None,
+) -> Package:
+    """Packs a workdir in one pass, never holding a whole file in memory.
+
+    Args:
+        workdir: what is packed, without what its ignore files name and litter.
+        limit_bytes: limit of the contents.
+        required: files that must be in it, as the entrypoint's script.
+        folder: where the tar is made; default: the folder for temporary files.
+
+    Raises:
+        SpecError: every complaint about the workdir, one a line.
+    """
+    try:
+        return _pack_once(workdir, limit_bytes, required, folder)
+    except _ChangedError:
+        pass  # an editor that saves, a cache that is cleared: once more, from the beginning
+    try:
+        return _pack_once(workdir, limit_bytes, required, folder)
+    except _ChangedError as error:
+        raise SpecError(
+            f"{error.path}: changes while the workdir is packaged",
+            hint=f"stop what writes it, or add /{error.path} to .launcherignore",
+        ) from error
+
+
+def _pack_once(
+    workdir: Path, limit_bytes: int, required: Iterable[str], folder: Path | None
+) -> Package:
+    listing = list_workdir(workdir)
+    _check(listing, workdir, limit_bytes, required)
+    try:
+        descriptor, name = tempfile.mkstemp(prefix="launcher-", suffix=".tar", dir=folder)
+    except OSError as error:
+        raise _cannot_write(error) from error
+    tar = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as opened:
+            sha256 = _write(opened, listing, workdir)
+    except BaseException:
+        tar.unlink(missing_ok=True)
+        raise
+    files = sum(item.kind == "file" for item in listing.items)
+    return Package(sha256, tar, files, listing.total_bytes, tuple(listing.left_out))
+
+
+def _check(listing: Listing, workdir: Path, limit_bytes: int, required: Iterable[str]) -> None:
+    complaints = [*listing.complaints, *_required_but_left_out(listing, required)]
+    if complaints:
+        raise SpecError("\n".join(sorted(complaints)))
+    if listing.total_bytes > limit_bytes:
+        raise _too_large(listing, workdir, limit_bytes)
+
+
+def _required_but_left_out(listing: Listing, required: Iterable[str]) -> list[str]:
+    complaints = []
+    for path in map(os.path.normpath, required):
+        for left, reason in listing.left_out:
+            if left == path or (left.endswith("/") and path.startswith(left)):
+                words = f"{path}: the job needs it, but it is left out ({reason})"
+                by_rule = ": " in reason
+                complaints.append(words + f"; add !/{left} to .launcherignore" * by_rule)
+    return complaints
+
+
+def _too_large(listing: Listing, workdir: Path, limit_bytes: int) -> SpecError:
+    largest = sorted(listing.items, key=lambda item: (-item.size, item.path))[:_LARGEST_SHOWN]
+    lines = "\n".join(f"  {format_size(item.size):>10}  {item.path}" for item in largest)
+    return SpecError(
+        f"workdir {workdir} holds {format_size(listing.total_bytes)} to send, "
+        f"the limit is {format_size(limit_bytes)}; the largest files are\n{lines}",
+        hint=f"name what the program does not need in {workdir}/.launcherignore, "
+        f"as in: echo '/{largest[0].path}' >> .launcherignore",
+    )
+
+
+class _HashedFile:
+    """Hashes what is written, on its way to a file."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.digest = hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        self.digest.update(data)
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            raise _cannot_write(error) from error
+
+
+def _write(opened: BinaryIO, listing: Listing, workdir: Path) -> str:
+    """Writes the tar; its sha256."""
+    hashed = _HashedFile(opened)
+    complaints = []
+    with tarfile.open(
+        fileobj=hashed,  # type: ignore[call-overload]
+        mode="w|",
+        format=tarfile.PAX_FORMAT,
+        bufsize=2**20,
+    ) as tar:
+        for item in listing.items:
+            try:
+                _add(tar, item, workdir)
+            except PermissionError as error:
+                complaints.append(unreadable(item.path, error))
+    if complaints:
+        raise SpecError("\n".join(complaints))
+    return hashed.digest.hexdigest()
+
+
+def _add(tar: tarfile.TarFile, item: Item, workdir: Path) -> None:
+    info = tarfile.TarInfo(item.path)  # times and owners stay zero
+    if item.kind == "link":
+        info.type, info.linkname, info.mode = tarfile.SYMTYPE, item.target, 0o777
+        tar.addfile(info)
+    elif item.kind == "empty folder":
+        info.type, info.mode = tarfile.DIRTYPE, 0o755
+        tar.addfile(info)
+    else:
+        _add_file(tar, info, workdir / item.path)
+
+
+def _add_file(tar: tarfile.TarFile, info: tarfile.TarInfo, file: Path) -> None:
+    try:
+        # Neither follows a link nor waits for a pipe that took the file's place meanwhile.
+        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except PermissionError:
+        raise
+    except OSError as error:
+        raise _ChangedError(info.name) from error
+    with os.fdopen(descriptor, "rb") as opened:
+        before = os.fstat(opened.fileno())
+        info.size = before.st_size
+        info.mode = 0o755 if before.st_mode & 0o100 else 0o644
+        try:
+            tar.addfile(info, opened)
+        except OSError as error:
+            if _changed(before, opened):
+                raise _ChangedError(info.name) from error
+            raise LauncherError(f"{info.name}: cannot be read: {error}") from error
+        if _changed(before, opened):
+            raise _ChangedError(info.name)
+
+
+def _changed(before: os.stat_result, opened: BinaryIO) -> bool:
+    after = os.fstat(opened.fileno())
+    return (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns)
+
+
+def _cannot_write(error: OSError) -> LauncherError:
+    return LauncherError(
+        f"the package of the workdir cannot be written to {tempfile.gettempdir()}: "
+        f"{error.strerror}",
+        hint="set TMPDIR to a folder with space",
+    )

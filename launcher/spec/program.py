@@ -1,0 +1,99 @@
+"""Checks the program of a spec before it waits for GPUs: it is there, and python can compile it."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import warnings
+from pathlib import Path
+
+from launcher.spec.complaints import Complaint, Draft, in_file
+from launcher.spec.jobspec import JobSpec
+
+
+def check_program(spec: JobSpec, workdir: Path, draft: Draft) -> None:
+    """Complains about the python file that the entrypoint names; other programs are not looked at.
+
+    A module that the workdir does not hold may be installed on the nodes, so it is not looked for.
+    """
+    program = spec.program
+    if program.kind == "script":
+        find = _script_file
+    elif program.kind == "module":
+        find = _module_file
+    else:
+        return
+    file = find(program.argv[0], workdir)
+    if isinstance(file, str):
+        draft.complain(("entrypoint",), file)
+    elif file is not None and spec.python.interpreter is None:
+        # Another interpreter may be newer than ours, and so its grammar.
+        draft.complaints += _syntax_complaints(file)
+
+
+def needed_files(spec: JobSpec) -> tuple[str, ...]:
+    """Files of the workdir without which the job cannot run: the `required` of `pack`."""
+    return spec.program.argv[:1] if spec.program.kind == "script" else ()
+
+
+def _script_file(name: str, workdir: Path) -> Path | str | None:
+    """The script, or words when there is none."""
+    file = workdir / name
+    return file if file.is_file() else _missing(name, file, workdir)
+
+
+def _module_file(module: str, workdir: Path) -> Path | str | None:
+    """The file that `-m` runs; None when it is not of the workdir, words when it is missing."""
+    top = module.split(".", 1)[0]
+    if not ((workdir / top).is_dir() or (workdir / f"{top}.py").is_file()):
+        return None
+    stem = workdir.joinpath(*module.split("."))
+    for file in (stem.with_name(f"{stem.name}.py"), stem / "__main__.py"):
+        if file.is_file():
+            return file
+    if stem.is_dir():
+        return f"the package {module} has no __main__.py, so -m cannot run it"
+    return _missing(module, stem.with_name(f"{stem.name}.py"), workdir)
+
+
+def _missing(name: str, file: Path, workdir: Path) -> str:
+    if file.is_dir():
+        return f"{name!r} is a folder, not a program"
+    scripts = _scripts(workdir)
+    as_path = file.relative_to(workdir).as_posix()
+    near = difflib.get_close_matches(as_path, scripts, n=2)
+    near += [script for script in scripts if Path(script).name == file.name and script not in near]
+    words = f"{name!r} is not in the workdir {workdir}"
+    if near:
+        return f"{words}; did you mean {' or '.join(near[:2])}"
+    return f"{words}; {'it holds ' + ', '.join(scripts[:3]) if scripts else 'no python file is'}"
+
+
+def _scripts(workdir: Path) -> list[str]:
+    """Python files of the workdir and of the folders right in it, the nearest first."""
+    found = [*workdir.glob("*.py"), *workdir.glob("*/*.py")][:1000]
+    return sorted((file.relative_to(workdir).as_posix() for file in found), key=_depth_and_name)
+
+
+def _depth_and_name(name: str) -> tuple[int, str]:
+    return name.count("/"), name
+
+
+def _syntax_complaints(file: Path) -> list[Complaint]:
+    shown = os.path.relpath(file)
+    if shown.startswith(".."):
+        shown = str(file)
+    try:
+        source = file.read_bytes()
+    except OSError as error:
+        return [Complaint(in_file(shown, 0, 0), "", f"cannot be read: {error.strerror}")]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the program's own warnings are its author's
+            compile(source, shown, "exec", dont_inherit=True)
+    except SyntaxError as error:
+        place = in_file(shown, error.lineno or 1, error.offset or 1)
+        return [Complaint(place, "", f"syntax error: {error.msg}")]
+    except ValueError as error:  # a NUL byte, before Python 3.12
+        return [Complaint(in_file(shown), "", f"syntax error: {error}")]
+    return []

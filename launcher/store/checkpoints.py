@@ -1,0 +1,223 @@
+"""Committed checkpoints: each is complete, and the same for everybody who asks, or it is not here.
+
+A row stays when retention gives its checkpoint up: the word that committed it may come again, and
+must not make an old checkpoint the newest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, select, update
+
+from launcher.errors import ConflictError, SpecError
+from launcher.model import wire
+from launcher.model.checkpoint import FileEntry, Manifest, to_prune, unsafe_path
+from launcher.store import tables
+from launcher.store.rows import from_row
+
+_checkpoints, _parts = tables.checkpoints, tables.checkpoint_parts
+
+_WHOLE_GANG = -1
+
+
+@dataclass(frozen=True)
+class StoredCheckpoint:
+    """A committed checkpoint. `id` grows with the time of commit; `size` is in bytes."""
+
+    id: int
+    job_id: str
+    attempt: int
+    step: int
+    manifest: Manifest
+    size: int
+    created_at: float
+
+
+def commit(tx: Connection, job_id: str, manifest: Manifest, now: float) -> StoredCheckpoint:
+    """Commit a checkpoint whose blobs are all here; again gives the first one.
+
+    Raises:
+        ConflictError: other files were committed for the same attempt, step and rank.
+        SpecError: a path could leave the folder, or two can't stand in one folder.
+    """
+    _check_paths(manifest)
+    first = _committed(tx, job_id, manifest)
+    if first is not None:
+        _expect_same(job_id, first.manifest, manifest)
+        return first
+    row = _row(job_id, manifest) | {
+        "size": manifest.size,
+        "created_at": now,
+        "pruned": False,
+    }
+    tx.execute(_checkpoints.insert().values(row))
+    # Parts that an earlier attempt left behind will never be whole.
+    stale = and_(_parts.c.job_id == job_id, _parts.c.attempt < manifest.attempt)
+    tx.execute(delete(_parts).where(stale))
+    stored = _committed(tx, job_id, manifest)
+    assert stored is not None
+    return stored
+
+
+def add_part(
+    tx: Connection, job_id: str, manifest: Manifest, world_size: int, now: float
+) -> StoredCheckpoint | None:
+    """Add one rank's part of a sharded checkpoint; gives the whole once all parts are here.
+
+    Raises:
+        ConflictError: ranks disagree on a path or on the world size, or one sent another part.
+        SpecError: the manifest names no rank of this world, or a bad path.
+    """
+    _check_paths(manifest)
+    if manifest.rank is None or not 0 <= manifest.rank < world_size:
+        raise SpecError(f"a part of rank {manifest.rank} in a world of {world_size}")
+    whole = _committed(tx, job_id, manifest, _WHOLE_GANG)
+    if whole is not None:
+        return whole
+    _store_part(tx, job_id, manifest, world_size)
+    own = _is_at(_parts, job_id, manifest)
+    rows = tx.execute(select(_parts).where(own).order_by(_parts.c.rank)).mappings().all()
+    sizes = {row["rank"]: row["world_size"] for row in rows}
+    if len(set(sizes.values())) > 1:
+        raise ConflictError(f"{_named(job_id, manifest)}: world sizes differ by rank: {sizes}")
+    if len(rows) < world_size:
+        return None
+    union = _union(job_id, [from_row(Manifest, row["manifest"]) for row in rows])
+    tx.execute(delete(_parts).where(own))
+    return commit(tx, job_id, union, now)
+
+
+def newest(tx: Connection, job_id: str) -> StoredCheckpoint | None:
+    """The checkpoint that was committed last: what a new attempt resumes from."""
+    query = _kept(job_id).order_by(_checkpoints.c.id.desc()).limit(1)
+    return _first(tx.execute(query).mappings().first())
+
+
+def list_(tx: Connection, job_id: str) -> list[StoredCheckpoint]:
+    """Those that are kept, in order of commit."""
+    rows = tx.execute(_kept(job_id).order_by(_checkpoints.c.id)).mappings()
+    return [from_row(StoredCheckpoint, row) for row in rows]
+
+
+def get(tx: Connection, job_id: str, checkpoint_id: int) -> StoredCheckpoint | None:
+    query = _kept(job_id).where(_checkpoints.c.id == checkpoint_id)
+    return _first(tx.execute(query).mappings().first())
+
+
+def prune(tx: Connection, job_id: str, keep_last: int) -> list[StoredCheckpoint]:
+    """Give up what retention does not keep; gives those, whose blobs others may still refer to."""
+    kept = list_(tx, job_id)
+    given_up = set(to_prune(((one.id, one.step) for one in kept), keep_last))
+    if given_up:
+        gone = update(_checkpoints).where(_checkpoints.c.id.in_(given_up))
+        tx.execute(gone.values(pruned=True))
+    return [one for one in kept if one.id in given_up]
+
+
+def referenced(tx: Connection) -> set[str]:
+    """sha256 of every blob that a checkpoint, a part of one, or a job's code needs."""
+    kept = select(_checkpoints.c.manifest).where(_checkpoints.c.pruned.is_(False))
+    manifests = [*tx.scalars(kept), *tx.scalars(select(_parts.c.manifest))]
+    digests = {entry["sha256"] for manifest in manifests for entry in manifest["files"]}
+    return digests | set(tx.scalars(select(tables.jobs.c.code).where(tables.jobs.c.code != "")))
+
+
+# --- parts ---------------------------------------------------------------------------------------
+
+
+def _store_part(tx: Connection, job_id: str, manifest: Manifest, world_size: int) -> None:
+    mine = and_(_is_at(_parts, job_id, manifest), _parts.c.rank == manifest.rank)
+    known = tx.scalar(select(_parts.c.manifest).where(mine))
+    if known is not None:
+        _expect_same(job_id, from_row(Manifest, known), manifest)
+        return
+    tx.execute(_parts.insert().values(_row(job_id, manifest) | {"world_size": world_size}))
+
+
+def _union(job_id: str, parts: Sequence[Manifest]) -> Manifest:
+    """All parts as one folder; where ranks saved the same file, the lowest rank's entry counts."""
+    owners: dict[str, tuple[FileEntry, int | None]] = {}
+    metrics: dict[str, float] = {}
+    for part in parts:
+        for entry in part.files:
+            first, rank = owners.setdefault(entry.path, (entry, part.rank))
+            if first.sha256 != entry.sha256:
+                clash = f"ranks {rank} and {part.rank} saved different files as '{entry.path}'"
+                hint = "put the rank into the names of the files that differ by rank"
+                raise ConflictError(f"{_named(job_id, part)}: {clash}", hint=hint)
+        metrics = part.metrics | metrics
+    files = tuple(owners[path][0] for path in sorted(owners))
+    return Manifest(parts[0].attempt, parts[0].step, files, metrics, sharded=True)
+
+
+def _check_paths(manifest: Manifest) -> None:
+    paths = [entry.path for entry in manifest.files]
+    for path in paths:
+        if unsafe_path(path):
+            raise SpecError(f"checkpoint of step {manifest.step}: '{path}' leaves its folder")
+    folders = {"/".join(parts[:n]) for parts in map(_split, paths) for n in range(1, len(parts))}
+    clash = next((path for path in paths if path in folders), None)
+    if clash is not None or len(set(paths)) < len(paths):
+        what = f"'{clash}' is both a file and a folder" if clash else "a path is named twice"
+        raise SpecError(f"checkpoint of step {manifest.step}: {what}")
+
+
+def _split(path: str) -> list[str]:
+    return path.split("/")
+
+
+def _expect_same(job_id: str, first: Manifest, again: Manifest) -> None:
+    if _digests(first) != _digests(again):
+        raise ConflictError(
+            f"{_named(job_id, again)} was committed before with other files",
+            hint="save each step once in an attempt",
+        )
+
+
+def _digests(manifest: Manifest) -> dict[str, str]:
+    return {entry.path: entry.sha256 for entry in manifest.files}
+
+
+def _named(job_id: str, manifest: Manifest) -> str:
+    whose = "" if manifest.rank is None else f", rank {manifest.rank}"
+    return f"checkpoint of {job_id}, attempt {manifest.attempt}, step {manifest.step}{whose}"
+
+
+# --- rows ----------------------------------------------------------------------------------------
+
+
+def _row(job_id: str, manifest: Manifest) -> dict[str, Any]:
+    return {
+        "job_id": job_id,
+        "attempt": manifest.attempt,
+        "step": manifest.step,
+        "rank": _WHOLE_GANG if manifest.rank is None else manifest.rank,
+        "manifest": wire.encode(manifest),
+    }
+
+
+def _committed(
+    tx: Connection, job_id: str, manifest: Manifest, rank: int | None = None
+) -> StoredCheckpoint | None:
+    """What was committed for the manifest's attempt and step, be it pruned or not."""
+    if rank is None:
+        rank = _WHOLE_GANG if manifest.rank is None else manifest.rank
+    own = and_(_is_at(_checkpoints, job_id, manifest), _checkpoints.c.rank == rank)
+    return _first(tx.execute(select(_checkpoints).where(own)).mappings().first())
+
+
+def _is_at(table: Any, job_id: str, manifest: Manifest) -> ColumnElement[bool]:
+    at = (table.c.attempt == manifest.attempt, table.c.step == manifest.step)
+    return and_(table.c.job_id == job_id, *at)
+
+
+def _kept(job_id: str) -> Any:
+    own = (_checkpoints.c.job_id == job_id, _checkpoints.c.pruned.is_(False))
+    return select(_checkpoints).where(*own)
+
+
+def _first(row: Mapping[Any, Any] | None) -> StoredCheckpoint | None:
+    return from_row(StoredCheckpoint, row) if row else None

@@ -1,0 +1,123 @@
+"""What differs between SQLite and PostgreSQL, and nothing else does: engines, upserts, errors."""
+
+from __future__ import annotations
+
+import sqlite3
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, Engine, Integer, Table, create_engine, event
+from sqlalchemy import exc as sa_exc
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from launcher.errors import LauncherError, SpecError
+
+BigId = BigInteger().with_variant(Integer, "sqlite")
+"""Type of a generated key. SQLite generates keys only for the type that it calls INTEGER."""
+
+WRITES = "launcher_writes"
+"""Execution option of a connection whose transaction may write."""
+
+_BUSY_TIMEOUT_MS = 10_000
+
+
+def sqlite_engine(path: Path) -> Engine:
+    """An engine on one database file: WAL, durable commits, foreign keys held."""
+    # A reader needs a connection only while it reads: threads, not clients, bound their number.
+    engine = create_engine(f"sqlite:///{path}", pool_size=8, max_overflow=64)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # the module's own BEGINs come too late, and not before DDL
+    connection.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # IMMEDIATE: a transaction that reads first and writes later would fail when another one wrote
+    # between. A reading one is held to reading: what it wrote would be rolled back unnoticed.
+    writes = connection.get_execution_options().get(WRITES, False)
+    connection.exec_driver_sql(f"PRAGMA query_only={'OFF' if writes else 'ON'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def postgresql_engine(text: str) -> Engine:
+    """An engine on a PostgreSQL database; without a driver in the URL, psycopg.
+
+    Raises:
+        SpecError: the text is no PostgreSQL URL.
+        LauncherError: its driver is not installed.
+    """
+    try:
+        url = make_url(text)
+    except ArgumentError as error:
+        raise _no_url(text) from error
+    if url.get_backend_name() != "postgresql":
+        raise _no_url(url.render_as_string())
+    try:
+        return create_engine(_with_driver(url), pool_size=8, max_overflow=64, pool_pre_ping=True)
+    except ModuleNotFoundError as error:
+        hint = "pip install 'psycopg[binary]' beside the server"
+        raise LauncherError(f"PostgreSQL needs a driver: {error}", hint=hint) from error
+
+
+def _with_driver(url: URL) -> URL:
+    return url if "+" in url.drivername else url.set(drivername="postgresql+psycopg")
+
+
+def _no_url(shown: str) -> SpecError:
+    return SpecError(
+        f"'{shown}' is not the URL of a PostgreSQL database",
+        hint="write postgresql://USER@HOST/NAME, or leave it out for SQLite in the state folder",
+    )
+
+
+def may_write(connection: Connection) -> Connection:
+    """The connection, its next transaction writing."""
+    return connection.execution_options(**{WRITES: True})
+
+
+def may_only_read(connection: Connection) -> Connection:
+    """The connection, its next transaction held to reading."""
+    if connection.dialect.name == "postgresql":
+        return connection.execution_options(postgresql_readonly=True)
+    return connection.execution_options(**{WRITES: False})
+
+
+def upsert(tx: Connection, table: Table) -> Any:
+    """An INSERT of whole rows that replaces a row of the same key."""
+    return _upsert(tx.dialect.name, table)
+
+
+def insert(tx: Connection, table: Table) -> Any:
+    """An INSERT that knows `on_conflict_do_update` and `on_conflict_do_nothing`."""
+    return _insert(tx.dialect.name, table)
+
+
+@cache
+def _upsert(dialect: str, table: Table) -> Any:
+    new = _insert(dialect, table)
+    key = [column.name for column in table.primary_key]
+    values = {column.name: new.excluded[column.name] for column in table.c}
+    replaced = {name: value for name, value in values.items() if name not in key}
+    return new.on_conflict_do_update(index_elements=key, set_=replaced)
+
+
+@cache
+def _insert(dialect: str, table: Table) -> Any:
+    # Both databases spell it alike, but SQLAlchemy has a class for each; only one is ever needed.
+    return import_module(f"sqlalchemy.dialects.{dialect}").insert(table)
+
+
+def has_no_space(error: sa_exc.DBAPIError) -> bool:
+    """True when the database could not write because its disk is full."""
+    text = str(error.orig).lower()
+    return "disk is full" in text or "no space left" in text

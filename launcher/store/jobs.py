@@ -1,0 +1,197 @@
+"""Jobs with their allocations and attempts: read whole, written whole, never over a newer one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from launcher.errors import ConflictError
+from launcher.model.job import Allocation, AllocationState, Attempt, Job
+from launcher.model.states import TERMINAL, JobState
+from launcher.store import dialect, tables
+from launcher.store.rows import from_row, labelled, part, row_of
+
+_MATCHES = 10
+
+_jobs, _allocations, _attempts = tables.jobs, tables.allocations, tables.attempts
+
+_WHOLE_JOBS = select(
+    _jobs, *labelled(_allocations, "allocation_"), *labelled(_attempts, "attempt_")
+).select_from(
+    _jobs.outerjoin(
+        _allocations,
+        and_(
+            _allocations.c.job_id == _jobs.c.id,
+            _allocations.c.number == _jobs.c.newest_allocation,
+        ),
+    ).outerjoin(
+        _attempts,
+        and_(_attempts.c.job_id == _jobs.c.id, _attempts.c.number == _jobs.c.newest_attempt),
+    )
+)
+"""Jobs, each with its newest allocation and its newest attempt."""
+# Statements of hot paths are built once: building one costs as much as running it.
+_GET = _WHOLE_JOBS.where(_jobs.c.id == bindparam("job_id"))
+_SAVE = update(_jobs).where(
+    _jobs.c.id == bindparam("job_id"), _jobs.c.revision == bindparam("read_revision")
+)
+
+
+class StaleWriteError(Exception):
+    """The job was saved by somebody else since it was read: read it again, decide again."""
+
+
+def insert(tx: Connection, job: Job, idempotency_key: str | None) -> None:
+    """Store a new job.
+
+    Raises:
+        ConflictError: its id or its idempotency key is taken.
+    """
+    row = _row(job) | {
+        "idempotency_key": idempotency_key,
+        "random_part": job.id.rpartition("-")[2],
+    }
+    try:
+        tx.execute(_jobs.insert().values(row))
+    except IntegrityError as error:
+        raise ConflictError(f"job '{job.id}' was already submitted") from error
+    _save_parts(tx, job)
+
+
+def save(tx: Connection, job: Job) -> Job:
+    """Write the job, its allocation and its attempt; gives the job with its new revision.
+
+    Raises:
+        StaleWriteError: the stored revision is another one than `job.revision`.
+    """
+    saved = replace(job, revision=job.revision + 1)
+    key = {"job_id": job.id, "read_revision": job.revision}
+    if tx.execute(_SAVE, _row(saved) | key).rowcount != 1:
+        raise StaleWriteError(f"{job.id}: revision {job.revision} is not the stored one")
+    _save_parts(tx, job)
+    return saved
+
+
+def by_key(tx: Connection, key: str) -> str | None:
+    """Id of the job that was submitted with this idempotency key."""
+    return tx.scalar(select(_jobs.c.id).where(_jobs.c.idempotency_key == key))
+
+
+def get(tx: Connection, job_id: str) -> Job | None:
+    row = tx.execute(_GET, {"job_id": job_id}).mappings().first()
+    return _job(row) if row else None
+
+
+def match(tx: Connection, text: str) -> list[str]:
+    """Ids that `text` can mean, at most 10, newest first.
+
+    A whole id means itself; else the beginning of an id, or of its random part, will do.
+    """
+    if not text:
+        return []
+    if tx.scalar(select(_jobs.c.id).where(_jobs.c.id == text)):
+        return [text]
+    begins = or_(
+        _jobs.c.id.startswith(text, autoescape=True),
+        _jobs.c.random_part.startswith(text, autoescape=True),
+    )
+    newest_first = select(_jobs.c.id).where(begins).order_by(*_newest_first()).limit(_MATCHES)
+    return list(tx.scalars(newest_first))
+
+
+def summaries(
+    tx: Connection, *, states: Collection[JobState] | None, project: str | None, limit: int
+) -> list[Job]:
+    """Jobs of these states and this project (None: of all), newest first."""
+    query = _WHOLE_JOBS.order_by(*_newest_first()).limit(limit)
+    if states is not None:
+        query = query.where(_is_in(states))
+    if project is not None:
+        query = query.where(_jobs.c.project == project)
+    return [_job(row) for row in tx.execute(query).mappings()]
+
+
+def active(tx: Connection) -> list[Job]:
+    """All jobs that have not ended, in the order of their submission."""
+    unended = [state for state in JobState if state not in TERMINAL]
+    query = _WHOLE_JOBS.where(_is_in(unended)).order_by(_jobs.c.submitted_at, _jobs.c.id)
+    return [_job(row) for row in tx.execute(query).mappings()]
+
+
+def attempts(tx: Connection, job_id: str) -> list[Attempt]:
+    query = select(_attempts).where(_attempts.c.job_id == job_id).order_by(_attempts.c.number)
+    return [from_row(Attempt, row) for row in tx.execute(query).mappings()]
+
+
+def allocations(tx: Connection, job_id: str) -> list[Allocation]:
+    return _find_allocations(tx, _allocations.c.job_id == job_id)
+
+
+def unreleased(tx: Connection, cluster: str) -> list[Allocation]:
+    """Allocations whose resources the cluster's executor has not given back yet."""
+    held = _allocations.c.state != AllocationState.GONE.value
+    return _find_allocations(tx, and_(_allocations.c.cluster == cluster, held))
+
+
+def allocation(tx: Connection, allocation_id: str) -> Allocation | None:
+    job_id, _, number = allocation_id.rpartition(".")
+    if not (number.isascii() and number.isdigit() and len(number) < 10):
+        return None
+    key = and_(_allocations.c.job_id == job_id, _allocations.c.number == int(number))
+    return next(iter(_find_allocations(tx, key)), None)
+
+
+def save_allocation(tx: Connection, allocation: Allocation) -> None:
+    """Write one allocation by itself.
+
+    Where it is its job's newest, the job's revision grows with it: whoever read the job before
+    would otherwise write the old allocation back.
+    """
+    tx.execute(dialect.upsert(tx, _allocations), row_of(allocation, _allocations))
+    newest = and_(_jobs.c.id == allocation.job_id, _jobs.c.newest_allocation == allocation.number)
+    tx.execute(update(_jobs).where(newest).values(revision=_jobs.c.revision + 1))
+
+
+# --- rows ----------------------------------------------------------------------------------------
+
+
+def _row(job: Job) -> dict[str, Any]:
+    return row_of(job, _jobs) | {
+        "newest_allocation": job.allocation.number if job.allocation else None,
+        "newest_attempt": job.attempt.number if job.attempt else None,
+    }
+
+
+def _save_parts(tx: Connection, job: Job) -> None:
+    if job.allocation is not None:
+        tx.execute(dialect.upsert(tx, _allocations), row_of(job.allocation, _allocations))
+    if job.attempt is not None:
+        row = row_of(job.attempt, _attempts) | {"job_id": job.id}
+        tx.execute(dialect.upsert(tx, _attempts), row)
+
+
+def _job(row: Mapping[Any, Any]) -> Job:
+    return from_row(
+        Job,
+        row,
+        allocation=part(row, _allocations, "allocation_"),
+        attempt=part(row, _attempts, "attempt_"),
+    )
+
+
+def _find_allocations(tx: Connection, which: ColumnElement[bool]) -> list[Allocation]:
+    order = (_allocations.c.created_at, _allocations.c.job_id, _allocations.c.number)
+    query = select(_allocations).where(which).order_by(*order)
+    return [from_row(Allocation, row) for row in tx.execute(query).mappings()]
+
+
+def _newest_first() -> tuple[Any, Any]:
+    return _jobs.c.submitted_at.desc(), _jobs.c.id.desc()
+
+
+def _is_in(states: Collection[JobState]) -> ColumnElement[bool]:
+    return _jobs.c.state.in_([state.value for state in states])

@@ -1,0 +1,58 @@
+"""PyTorch: join the process group as torchrun's environment says, and leave it the clean way."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+
+from launcher.train.place import local_rank, world_size
+
+
+@contextmanager
+def process_group(
+    backend: str | None = None, timeout: timedelta | None = None
+) -> Iterator[torch.device]:
+    """Give the device of this rank, with `torch.distributed` ready when several train together.
+
+    Alone (WORLD_SIZE unset or 1) there is no group: wrap the model in DistributedDataParallel only
+    `if torch.distributed.is_initialized()`.
+
+    Keep the model and the optimizer inside a function that is called within the block:
+
+        with process_group() as device:
+            train(device)
+
+    torch 2.13 with gloo now and then aborts at the interpreter's exit after a perfect run, unless
+    everything that refers to the group is gone before the group is.
+
+    Args:
+        backend: torch's name of the collective library; default nccl with CUDA, else gloo.
+        timeout: how long a collective may take; default torch's.
+    """
+    device = _device()
+    if world_size() == 1:
+        yield device
+        return
+    dist.init_process_group(
+        backend or ("nccl" if device.type == "cuda" else "gloo"),
+        timeout=timeout,
+        device_id=device if device.type == "cuda" else None,
+    )
+    yield device
+    # Not after an exception: destroying waits for collectives that the other ranks never enter.
+    gc.collect()
+    dist.destroy_process_group()
+    gc.collect()
+
+
+def _device() -> torch.device:
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    device = torch.device("cuda", local_rank())
+    torch.cuda.set_device(device)
+    return device

@@ -1,0 +1,400 @@
+"""HTTP to the launcher's server, over the standard library alone.
+
+Shared by the client, the executor and the agents. Library and socket errors never leave this file:
+they become errors of `launcher.errors` that name the server, the cause and the next step.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import io
+import json as json_
+import os
+import select
+import socket
+import urllib.parse
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from email.message import Message
+from typing import IO, Any, NoReturn, cast
+
+from launcher import __version__
+from launcher.errors import (
+    ConflictError,
+    LauncherError,
+    NotFoundError,
+    SpecError,
+    UnauthorizedError,
+    UnreachableError,
+)
+
+Body = bytes | IO[bytes] | Iterable[bytes]
+
+CONNECT_TIMEOUT_S = 10.0
+"""A machine that is there accepts a connection at once; requests may take far longer."""
+_BLOCK = 64 * 1024
+_REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_BY_STATUS: dict[int, type[LauncherError]] = {
+    400: SpecError,
+    401: UnauthorizedError,
+    403: UnauthorizedError,
+    404: NotFoundError,
+    409: ConflictError,
+    413: SpecError,
+    422: SpecError,
+    # Of a proxy whose server is away, or of a server that is just starting.
+    502: UnreachableError,
+    503: UnreachableError,
+    504: UnreachableError,
+}
+_CAUSES: dict[type[OSError], str] = {
+    ConnectionRefusedError: "nothing listens there",
+    ConnectionError: "it closed the connection in the middle of its answer",
+    TimeoutError: "no answer within {limit_s:g}s",
+    socket.gaierror: "its name is not known on this network",
+}
+
+
+class RefusedError(UnreachableError):
+    """The server's machine answered that nothing listens there: its process is gone."""
+
+
+@dataclass(frozen=True)
+class Response:
+    """A whole answer. `headers` are looked up without regard to case."""
+
+    status: int
+    headers: Message
+    body: bytes
+
+    def json(self) -> Any:
+        return json_.loads(self.body)
+
+
+class Connection:
+    """A kept-alive connection to one server. Belongs to one thread.
+
+    Args:
+        base_url: `http://host:port`, or https; a path in it comes before the path of each request.
+        token: sent as bearer token, if there is one.
+        timeout_s: how long the server may be silent; each request may have another limit.
+        hint: the next step to tell when the server cannot be reached.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        token: str | None = None,
+        timeout_s: float = 30.0,
+        *,
+        hint: str = "check that the server runs and that this machine can reach it",
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.timeout_s = timeout_s
+        self._token = token
+        self._hint = hint
+        self._route = _Route.of(self.base_url)
+        self._kept: http.client.HTTPConnection | None = None
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        body: Body | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+        repeatable: bool | None = None,
+    ) -> Response:
+        """One request, answered whole.
+
+        A kept connection that the server closed meanwhile is made anew once, if the request may be
+        repeated: GET, HEAD, PUT, DELETE, whatever has an Idempotency-Key, or on the caller's word.
+
+        Args:
+            method: as `GET`.
+            path: quoted path with query, beginning with a slash.
+            json: sent as JSON body.
+            body: bytes, a binary file (sent from where it stands) or chunks.
+            headers: besides those that are always sent.
+            timeout_s: how long the server may be silent, in place of the connection's limit.
+            repeatable: whether the request may reach the server twice.
+
+        Raises:
+            UnreachableError: no answer; `RefusedError` when the machine itself refused.
+            LauncherError: any answer of 400 or more, by the class that fits its status.
+        """
+        sent = _headers(self._token, headers)
+        if json is not None:
+            body = json_.dumps(json, allow_nan=False).encode()
+            sent["Content-Type"] = "application/json"
+        if repeatable is None:
+            repeatable = method in _REPEATABLE or "Idempotency-Key" in sent
+        limit_s = self.timeout_s if timeout_s is None else timeout_s
+        with self._told(limit_s):
+            answer = self._exchange(_Request(method, path, sent, body), limit_s, repeatable)
+            response = Response(answer.status, answer.headers, answer.read())
+        if answer.will_close:
+            self.close()
+        return _checked(response, self.base_url)
+
+    @contextlib.contextmanager
+    def stream(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+    ) -> Iterator[Stream]:
+        """An answer that is read as it comes, on a connection of its own.
+
+        Args:
+            method: as `GET`.
+            path: quoted path with query, beginning with a slash.
+            headers: besides those that are always sent.
+            timeout_s: how long the server may be silent between two pieces.
+        """
+        limit_s = self.timeout_s if timeout_s is None else timeout_s
+        with contextlib.ExitStack() as stack:
+            with self._told(limit_s):
+                connection = self._route.connect(limit_s)
+                stack.callback(connection.close)
+                _Request(method, path, _headers(self._token, headers)).send(connection, self._route)
+                answer = connection.getresponse()
+                stack.callback(answer.close)
+                if answer.status >= 300:
+                    _checked(Response(answer.status, answer.headers, answer.read()), self.base_url)
+            yield Stream(answer, self, limit_s)
+
+    def close(self) -> None:
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
+
+    def _exchange(
+        self, request: _Request, limit_s: float, repeatable: bool
+    ) -> http.client.HTTPResponse:
+        start = _position(request.body)
+        if self._kept is not None and self._kept.sock is not None and not _is_stale(self._kept):
+            self._kept.sock.settimeout(limit_s)
+            try:
+                return request.round_trip(self._kept, self._route)
+            except (ConnectionError, http.client.RemoteDisconnected):
+                # The server closed it while our request was on its way.
+                if not repeatable or not _rewind(request.body, start):
+                    raise
+        self.close()
+        self._kept = self._route.connect(limit_s)
+        return request.round_trip(self._kept, self._route)
+
+    @contextlib.contextmanager
+    def _told(self, limit_s: float) -> Iterator[None]:
+        """Whatever goes wrong on the wire, in words; the connection is not used again then."""
+        try:
+            yield
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            self._raise_unreachable(error, limit_s)
+
+    def _raise_unreachable(self, error: Exception, limit_s: float) -> NoReturn:
+        kind = RefusedError if isinstance(error, ConnectionRefusedError) else UnreachableError
+        words = f"no connection to the server at {self.base_url}: {_cause(error, limit_s)}"
+        raise kind(words, hint=self._hint) from error
+
+
+class Stream:
+    """An answer on its way. Iterate it for bytes as they come, or take its `lines`."""
+
+    def __init__(
+        self, answer: http.client.HTTPResponse, connection: Connection, limit_s: float
+    ) -> None:
+        self.status = answer.status
+        self.headers: Message = answer.headers
+        self._answer = answer
+        self._connection = connection
+        self._limit_s = limit_s
+
+    def __iter__(self) -> Iterator[bytes]:
+        while chunk := self._read():
+            yield chunk
+
+    def lines(self) -> Iterator[bytes]:
+        """Lines without their ends; a last line without an end is no line and is left out."""
+        rest = b""
+        for chunk in self:
+            *whole, rest = (rest + chunk).split(b"\n")
+            for line in whole:
+                yield line.removesuffix(b"\r")
+
+    def _read(self) -> bytes:
+        try:
+            chunk = self._answer.read1(_BLOCK)
+            if not chunk and self._answer.length:
+                raise http.client.IncompleteRead(b"", self._answer.length)
+        except (OSError, http.client.HTTPException) as error:
+            self._connection._raise_unreachable(error, self._limit_s)  # noqa: SLF001 - its other half
+        return chunk
+
+
+@dataclass(frozen=True)
+class _Route:
+    """How to come to a server: its address, or a proxy's before it."""
+
+    secure: bool
+    host: str
+    port: int
+    prefix: str
+    """Before the path of each request; through a plain proxy the whole URL."""
+    proxy: tuple[str, int] | None
+
+    @classmethod
+    def of(cls, url: str) -> _Route:
+        try:
+            parts = urllib.parse.urlsplit(url)
+            port = parts.port
+        except ValueError:
+            parts, port = urllib.parse.urlsplit(""), None
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise SpecError(
+                f"{url!r} is no address of a server",
+                hint="write it as http://HOST:PORT or https://HOST",
+            )
+        secure = parts.scheme == "https"
+        proxy = _proxy(parts.scheme, parts.hostname)
+        prefix = f"http://{parts.netloc}{parts.path}" if proxy and not secure else parts.path
+        return cls(secure, parts.hostname, port or (443 if secure else 80), prefix, proxy)
+
+    def connect(self, limit_s: float) -> http.client.HTTPConnection:
+        kind = http.client.HTTPSConnection if self.secure else http.client.HTTPConnection
+        host, port = self.proxy or (self.host, self.port)
+        connection = kind(host, port, timeout=min(CONNECT_TIMEOUT_S, limit_s), blocksize=_BLOCK)
+        if self.proxy and self.secure:
+            connection.set_tunnel(self.host, self.port)
+        connection.connect()
+        connection.sock.settimeout(limit_s)
+        return connection
+
+
+@dataclass(frozen=True)
+class _Request:
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: Body | None = None
+
+    def round_trip(
+        self, connection: http.client.HTTPConnection, route: _Route
+    ) -> http.client.HTTPResponse:
+        try:
+            self.send(connection, route)
+        except ConnectionError:
+            if self.body is None:
+                raise
+            # A server that refuses a large body answers and closes before it read all of it.
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                return connection.getresponse()
+            raise
+        return connection.getresponse()
+
+    def send(self, connection: http.client.HTTPConnection, route: _Route) -> None:
+        size = _size(self.body)
+        headers = self.headers if size is None else self.headers | {"Content-Length": str(size)}
+        body = cast("Any", self.body)
+        connection.request(self.method, route.prefix + self.path, body=body, headers=headers)
+
+
+def _proxy(scheme: str, host: str) -> tuple[str, int] | None:
+    """The proxy that the environment names for a host; none for this machine itself."""
+    named = os.environ.get(f"{scheme}_proxy") or os.environ.get(f"{scheme.upper()}_PROXY")
+    if not named or host in _LOOPBACK:
+        return None
+    import urllib.request  # costs more than all the rest of this file
+
+    if urllib.request.proxy_bypass_environment(host):  # type: ignore[attr-defined,unused-ignore]
+        return None
+    parts = urllib.parse.urlsplit(named if "//" in named else f"//{named}")
+    return (parts.hostname, parts.port or 80) if parts.hostname else None
+
+
+def _headers(token: str | None, more: Mapping[str, str] | None) -> dict[str, str]:
+    headers = {"User-Agent": f"launcher/{__version__}", "Accept": "application/json, */*"}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    return headers | dict(more or {})
+
+
+def _size(body: Body | None) -> int | None:
+    """Bytes still to come from a file; None when the library knows or nobody does."""
+    position = _position(body)
+    if position is None:
+        return None
+    file = cast("IO[bytes]", body)
+    end = file.seek(0, io.SEEK_END)
+    file.seek(position)
+    return end - position
+
+
+def _position(body: Body | None) -> int | None:
+    seekable = getattr(body, "seekable", None)
+    return cast("IO[bytes]", body).tell() if seekable is not None and seekable() else None
+
+
+def _rewind(body: Body | None, start: int | None) -> bool:
+    """Makes a body ready to be sent again; False when it cannot be."""
+    if start is not None:
+        cast("IO[bytes]", body).seek(start)
+        return True
+    return body is None or isinstance(body, bytes)
+
+
+def _is_stale(connection: http.client.HTTPConnection) -> bool:
+    """The server closed it (or sent what nobody asked for): an idle connection has no input."""
+    poll = select.poll()  # select() itself fails on descriptors above 1023
+    poll.register(connection.sock, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _cause(error: Exception, limit_s: float) -> str:
+    if isinstance(error, OSError):
+        found = (words for kind, words in _CAUSES.items() if isinstance(error, kind))
+        return next(found, error.strerror or str(error)).format(limit_s=limit_s)
+    if isinstance(error, http.client.IncompleteRead):
+        return _CAUSES[ConnectionError]
+    return "what listens there does not speak HTTP"
+
+
+def _checked(response: Response, url: str) -> Response:
+    """The answer, if it is a good one."""
+    if response.status < 300:
+        return response
+    said, hint = _said(response)
+    if not said:
+        phrase = http.client.responses.get(response.status, "")
+        said = f"the server at {url} answered {response.status} {phrase}".rstrip()
+        hint = hint or _hint(response)
+    raise _BY_STATUS.get(response.status, LauncherError)(said, hint=hint)
+
+
+def _said(response: Response) -> tuple[str, str | None]:
+    """Error and hint, if it is our server that speaks and not a proxy in between."""
+    try:
+        data = response.json()
+    except ValueError:
+        return "", None
+    if not isinstance(data, dict) or not isinstance(data.get("error"), str):
+        return "", None
+    hint = data.get("hint")
+    return data["error"], hint if isinstance(hint, str) else None
+
+
+def _hint(response: Response) -> str | None:
+    location = response.headers.get("Location")
+    if location:
+        return f"it points to {location}: use that address"
+    if response.status in {401, 403}:
+        return "set LAUNCHER_TOKEN to a token that this server knows"
+    return "its log tells more" if response.status >= 500 else None

@@ -1,0 +1,95 @@
+"""Durations and sizes as people write them: `90s`, `30m`, `12h`, `1d`; `512MiB`, `16GiB`, `2GB`.
+
+Inside the program a duration is a float of seconds (names end in `_s`), a size an int of bytes.
+"""
+
+from __future__ import annotations
+
+import re
+
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_BYTES = {
+    "B": 1,
+    "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
+    "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40,
+    "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40,
+    "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40,
+}  # fmt: skip
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|[smhdw])", re.IGNORECASE)
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]*)")
+
+
+def parse_duration(text: str | float) -> float:
+    """Seconds of a duration; a bare number is seconds.
+
+    >>> parse_duration("1h30m")
+    5400.0
+
+    Raises:
+        ValueError: the text is no duration; its message says what one looks like.
+    """
+    if isinstance(text, bool):
+        raise ValueError(_not_a_duration(text))
+    if isinstance(text, int | float):
+        if not 0 <= text < float("inf"):
+            raise ValueError(_not_a_duration(text))
+        return float(text)
+    stripped = text.strip()
+    if re.fullmatch(r"\d+(\.\d+)?", stripped):
+        return float(stripped)
+    parts = _DURATION.findall(stripped)
+    if not parts or _DURATION.sub("", stripped).strip():
+        raise ValueError(_not_a_duration(text))
+    return sum(float(number) * _SECONDS[unit.lower()] for number, unit in parts)
+
+
+def _not_a_duration(value: object) -> str:
+    return f"{value!r} is not a duration; write 90s, 30m, 12h or 1h30m"
+
+
+def format_duration(seconds: float) -> str:
+    """The two largest units of a duration.
+
+    >>> format_duration(5400), format_duration(0.25), format_duration(12)
+    ('1h30m', '0.2s', '12s')
+    """
+    if seconds < 10:
+        return f"{seconds:.1f}s".replace(".0s", "s")
+    rest = round(seconds)
+    parts = []
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts[:2])
+
+
+def parse_size(text: str | int) -> int:
+    """Bytes of a size; a bare number is bytes.
+
+    >>> parse_size("16GiB") == 16 * 2**30
+    True
+
+    Raises:
+        ValueError: the text is no size; its message says what one looks like.
+    """
+    if isinstance(text, int) and not isinstance(text, bool) and text >= 0:
+        return text
+    match = _SIZE.fullmatch(text.strip()) if isinstance(text, str) else None
+    unit = (match.group(2) or "B").upper() if match else ""
+    if match is None or unit not in _BYTES:
+        raise ValueError(f"{text!r} is not a size; write 512MiB, 16GiB or 2GB")
+    return int(float(match.group(1)) * _BYTES[unit])
+
+
+def format_size(count: float) -> str:
+    """A size with a binary unit and at most one decimal.
+
+    >>> format_size(512), format_size(1536), format_size(16 * 2**30)
+    ('512 B', '1.5 KiB', '16 GiB')
+    """
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.1f} {unit}".replace(".0 ", " ")
+        count /= 1024
+    return f"{count:.1f} TiB".replace(".0 ", " ")

@@ -1,0 +1,200 @@
+"""What the server tells a client: jobs, events, logs, metrics, checkpoints, clusters.
+
+Plain data, read leniently (unknown keys of a newer server are passed over), and what
+`--output json` prints. Times are seconds since the epoch, sizes bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from launcher.model.checkpoint import FileEntry
+from launcher.model.states import TERMINAL
+from launcher.model.wire import NodeReport, decode, encode
+
+V = TypeVar("V")
+_OVER = frozenset(state.value for state in TERMINAL)
+
+
+@dataclass(frozen=True)
+class RankExitView:
+    """How one rank ended. `code`: exit code, or minus the signal's number."""
+
+    rank: int
+    code: int
+    stopped: bool = False
+    """The gang's stop ended it, so its code says nothing about the program."""
+    tail: str = ""
+
+
+@dataclass(frozen=True)
+class AttemptView:
+    number: int
+    allocation: int = 0
+    granted_at: float | None = None
+    started_at: float | None = None
+    ended_at: float | None = None
+    resume_step: int | None = None
+    ending: str | None = None
+    words: str | None = None
+    first_failing: int | None = None
+    exits: tuple[RankExitView, ...] = ()
+
+
+@dataclass(frozen=True)
+class JobNodeView:
+    """One node of a job's newest allocation. `ranks`: the numbers of the ranks there."""
+
+    index: int
+    node_id: str
+    host: str = ""
+    ranks: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class ProgressView:
+    step: int
+    total_steps: int | None = None
+    steps_per_s: float | None = None
+    eta_s: float | None = None
+
+
+@dataclass(frozen=True)
+class CheckpointCount:
+    count: int = 0
+    newest_step: int | None = None
+
+
+@dataclass(frozen=True)
+class JobView:
+    """A job as it stands. `spec` and the attempts' exits are there only where one job is asked."""
+
+    id: str
+    name: str
+    state: str
+    project: str = "default"
+    priority: int = 50
+    cluster: str = "any"
+    reason: str | None = None
+    user: str = ""
+    submitted_at: float = 0.0
+    ended_at: float | None = None
+    framework: str = ""
+    workers: int = 1
+    gpus_per_worker: int = 0
+    cpus_per_worker: float = 1
+    spec: dict[str, Any] | None = None
+    attempts: tuple[AttemptView, ...] = ()
+    failures: int = 0
+    max_retries: int = 0
+    nodes: tuple[JobNodeView, ...] = ()
+    progress: ProgressView | None = None
+    latest: dict[str, Any] = field(default_factory=dict)
+    """Newest value of each series, of the lowest rank that reports it."""
+    checkpoints: CheckpointCount = field(default_factory=CheckpointCount)
+    page: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        return self.state in _OVER
+
+    @property
+    def attempt(self) -> AttemptView | None:
+        """The newest attempt."""
+        return max(self.attempts, key=lambda attempt: attempt.number, default=None)
+
+
+@dataclass(frozen=True)
+class EventView:
+    id: int
+    time: float
+    kind: str
+    text: str
+    attempt: int | None = None
+
+
+@dataclass(frozen=True)
+class LogStream:
+    """The whole output of one rank in one attempt, `length` bytes so far."""
+
+    attempt: int
+    rank: int
+    stream: str
+    length: int
+
+
+@dataclass(frozen=True)
+class Series:
+    """A curve: points are (step, value, time, attempt)."""
+
+    name: str
+    rank: int
+    points: tuple[tuple[int, float, float, int], ...]
+
+
+@dataclass(frozen=True)
+class CheckpointView:
+    id: int
+    attempt: int
+    step: int
+    size: int
+    created_at: float
+    metrics: dict[str, Any] = field(default_factory=dict)
+    files: tuple[FileEntry, ...] = ()
+
+
+@dataclass(frozen=True)
+class ClusterView:
+    name: str
+    kind: str = ""
+    live: bool = False
+    silent_s: float | None = None
+    ray_version: str = ""
+    nodes: tuple[NodeReport, ...] = ()
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Resident bytes of the processes that stay between jobs."""
+
+    server: int | None = None
+    executor: int | None = None
+    ray: int | None = None
+
+
+@dataclass(frozen=True)
+class ServerView:
+    server_id: str
+    version: str
+    wire: int = 0
+    pid: int = 0
+    started_at: float = 0.0
+    url: str = ""
+    state_dir: str = ""
+    embedded: bool = False
+    clusters: tuple[ClusterView, ...] = ()
+    memory: Memory | None = None
+
+
+def view(cls: type[V], data: Any) -> V:
+    """A view from the server's JSON.
+
+    Raises:
+        ValueError: the data has not the view's shape; the text names the place.
+    """
+    return decode(cls, data)
+
+
+def series(data: Any) -> Series:
+    """A curve from the server's JSON, whose not-a-numbers are the strings nan, inf and -inf."""
+    points = tuple(
+        (int(step), float(value), float(time), int(attempt))
+        for step, value, time, attempt in data["points"]
+    )
+    return Series(str(data["name"]), int(data["rank"]), points)
+
+
+def as_json(item: Any) -> Any:
+    """A view, or a list of them, as JSON values."""
+    return encode(item)
