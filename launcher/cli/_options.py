@@ -34,8 +34,12 @@ def connect(*, start: bool = False) -> Client:
     Args:
         start: start the own one when it does not run, and say so.
     """
-    if not start or os.environ.get("LAUNCHER_SERVER"):
-        return Client()
+    client = _start_own() if start and not os.environ.get("LAUNCHER_SERVER") else Client()
+    click.get_current_context().call_on_close(client.close)
+    return client
+
+
+def _start_own() -> Client:
     from launcher.address import state_dir
     from launcher.cli._output import note
     from launcher.server.process import running_server

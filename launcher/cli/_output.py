@@ -31,19 +31,19 @@ def note(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def wants_colour() -> bool:
-    return (
-        sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    )
+def wants_colour(*, err: bool = False) -> bool:
+    """Whether stdout, or stderr, is a terminal of somebody who likes colours."""
+    stream = sys.stderr if err else sys.stdout
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def paint(text: str, style: str) -> str:
+def paint(text: str, style: str, *, err: bool = False) -> str:
     """The text in a colour, where colours are wanted."""
-    return f"\x1b[{_SGR[style]}m{text}\x1b[0m" if style and wants_colour() else text
+    return f"\x1b[{_SGR[style]}m{text}\x1b[0m" if style and wants_colour(err=err) else text
 
 
-def paint_state(state: str, width: int = 0) -> str:
-    return paint(state.ljust(width), _STATE_COLOURS.get(state, ""))
+def paint_state(state: str, *, err: bool = False) -> str:
+    return paint(state, _STATE_COLOURS.get(state, ""), err=err)
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

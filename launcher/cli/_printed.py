@@ -35,6 +35,7 @@ def show(
 def _chosen(
     streams: Sequence[LogStream], job: JobView, ranks: Sequence[int], attempt: int | None
 ) -> list[LogStream]:
+    streams = [stream for stream in streams if stream.stream == "log"]
     newest = max((stream.attempt for stream in streams), default=0)
     attempt = newest if attempt is None else attempt
     chosen = [
@@ -59,9 +60,7 @@ def _pieces(client: Client, job: str, stream: LogStream, tail: int | None) -> It
     return client.log(job, stream.attempt, stream.rank)
 
 
-def _lines(
-    pieces: Iterable[bytes], label: str, grep: re.Pattern[bytes] | None
-) -> Iterator[bytes]:
+def _lines(pieces: Iterable[bytes], label: str, grep: re.Pattern[bytes] | None) -> Iterator[bytes]:
     cutter = LineCutter()
     for piece in pieces:
         yield from _chosen_lines(cutter.feed(piece), label, grep)

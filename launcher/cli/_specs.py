@@ -77,9 +77,7 @@ def spec_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options of `run` and `submit`; the command gets `words`, `wish`, `save`, `key`."""
 
     @functools.wraps(function)
-    def command(
-        words: tuple[str, ...], save: Path | None, dry_run: bool, **options: Any
-    ) -> Any:
+    def command(words: tuple[str, ...], save: Path | None, dry_run: bool, **options: Any) -> Any:
         flags = {field.name: options.pop(field.name) for field in fields(Wish)}
         spec = read_spec(words, Wish(**flags))
         if save:

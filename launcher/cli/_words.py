@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable
+from itertools import pairwise
 
 from launcher.units import format_duration
 from launcher.views import AttemptView, JobView, ProgressView
@@ -24,17 +25,18 @@ def number(value: object) -> str:
 
 
 def sparkline(values: Iterable[float], width: int = 12) -> str:
-    """A curve in one line, newest value last; values that are no numbers are left out.
+    """A whole curve in one line; each sign is the mean of an equal share of its numbers.
 
-    >>> sparkline([4, 2, 1, 0.5])
-    '█▄▂▁'
+    >>> sparkline([4, 2, 1, 0.5]), sparkline([1, 1, 3, 3], width=2)
+    ('█▄▂▁', '▁█')
     """
-    finite = [value for value in values if math.isfinite(value)][-width:]
-    if not finite:
-        return ""
-    low, high = min(finite), max(finite)
+    finite = [value for value in values if math.isfinite(value)]
+    count = min(width, len(finite))
+    edges = [len(finite) * part // count for part in range(count + 1)] if count else []
+    means = [sum(finite[begin:end]) / (end - begin) for begin, end in pairwise(edges)]
+    low, high = min(means, default=0.0), max(means, default=0.0)
     scale = (len(_BARS) - 1) / (high - low) if high > low else 0.0
-    return "".join(_BARS[round((value - low) * scale)] for value in finite)
+    return "".join(_BARS[round((mean - low) * scale)] for mean in means)
 
 
 def ago(then: float | None, now: float) -> str:

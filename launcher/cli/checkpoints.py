@@ -64,9 +64,7 @@ def _row(checkpoint: CheckpointView, now: float) -> list[str]:
     return [*counts, format_size(checkpoint.size), age, "  ".join(metrics)]
 
 
-def _find(
-    kept: list[CheckpointView], job: str, id: int | None, step: int | None
-) -> CheckpointView:
+def _find(kept: list[CheckpointView], job: str, id: int | None, step: int | None) -> CheckpointView:
     fitting = [one for one in kept if id in {None, one.id} and step in {None, one.step}]
     if fitting:
         return fitting[-1]

@@ -2,34 +2,74 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-from launcher.errors import SpecError
+from launcher.errors import ConflictError, SpecError
 
 
 @click.command()
 @click.option("--server", metavar="URL", help="The server. Default: LAUNCHER_SERVER.")
 @click.option("--cluster", default="default", show_default=True, help="Name of this cluster.")
-@click.option(
-    "--ray-address", default="auto", show_default=True, help="Address of the running Ray cluster."
-)
+@click.option("--ray-address", metavar="HOST:PORT", help="Head of the running Ray cluster.")
 @click.option(
     "--token-file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="File with the executor's token. Default: LAUNCHER_TOKEN.",
 )
-@click.option("--once", metavar="JOB", help="Run this one job and end: for a cluster of its own.")
+@click.option(
+    "--embedded-in",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="State folder of an embedded server: Ray of its own on this machine.",
+)
 def command(
-    server: str | None, cluster: str, ray_address: str, token_file: Path | None, once: str | None
+    *,
+    server: str | None,
+    cluster: str,
+    ray_address: str | None,
+    token_file: Path | None,
+    embedded_in: Path | None,
 ) -> None:
     """Run jobs of a server on a Ray cluster, from a machine that reaches both."""
     url = server or os.environ.get("LAUNCHER_SERVER")
     if not url:
-        raise SpecError("no server is named", hint="--server URL, or LAUNCHER_SERVER")
-    token = token_file.read_text().strip() if token_file else os.environ.get("LAUNCHER_TOKEN")
+        raise SpecError("no server is named", hint="--server URL, or LAUNCHER_SERVER=URL")
+    if not ray_address and not embedded_in:
+        raise SpecError("no Ray cluster is named", hint="--ray-address HOST:PORT of its head")
+    token = token_file.read_text().strip() if token_file else os.environ.get("LAUNCHER_TOKEN", "")
+    from launcher.clusters.local import LocalRay
+    from launcher.clusters.ray import RunningRay
     from launcher.executor.main import run
 
-    run(server=url, token=token or "", cluster=cluster, ray_address=ray_address, once=once)
+    if embedded_in is None:
+        run(server=url, token=token, cluster=cluster, source=RunningRay(ray_address or ""))
+        return
+    with _only_one(embedded_in):
+        run(
+            server=url,
+            token=token,
+            cluster="local",
+            source=LocalRay(embedded_in / "ray"),
+            state_file=embedded_in / "executor-session.json",
+            own_cluster=True,
+        )
+
+
+@contextlib.contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    """Holds the lock by which the server knows that its executor lives."""
+    from launcher.server.process import EXECUTOR, write_record
+
+    with (folder / "executor.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ConflictError(f"an executor runs on {folder} already") from error
+        write_record(folder / EXECUTOR)
+        yield

@@ -25,7 +25,7 @@ from launcher.views import JobView, as_json
 @click.option("-p", "--project", help="Only jobs of this project.")
 @click.option("-n", "--limit", default=20, show_default=True, help="How many at most.")
 @output_option()
-def command(states: tuple[str, ...], project: str | None, limit: int, output: str) -> None:
+def command(*, states: tuple[str, ...], project: str | None, limit: int, output: str) -> None:
     """Jobs, newest first."""
     jobs = connect().jobs(states, project=project, limit=limit)
     if output == "json":

@@ -18,6 +18,7 @@ from launcher.errors import SpecError
 @click.option("-n", "--tail", type=click.IntRange(0), help="Begin with so many last lines.")
 @click.option("-g", "--grep", metavar="REGEX", help="Only lines in which this is found.")
 def command(
+    *,
     job: str,
     follow: bool,
     ranks: tuple[int, ...],

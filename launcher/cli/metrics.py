@@ -21,7 +21,7 @@ from launcher.views import Series, as_json
 @output_option("csv")
 @click.option("--csv", "output", flag_value="csv", help="Short for --output csv.")
 @click.option("--json", "output", flag_value="json", help="Short for --output json.")
-def command(job: str, names: tuple[str, ...], rank: int | None, raw: bool, output: str) -> None:
+def command(*, job: str, names: tuple[str, ...], rank: int | None, raw: bool, output: str) -> None:
     """Curves of a job: all of them, or those named."""
     only = names[0] if len(names) == 1 else None
     curves = connect().metrics(job, name=only, rank=rank, raw=raw)
@@ -45,12 +45,7 @@ def _row(curve: Series) -> list[str]:
     low, high = (min(numbers), max(numbers)) if numbers else ("-", "-")
     count, step = str(len(values)), str(curve.points[-1][0])
     texts = [_words.number(value) for value in (values[-1], low, high)]
-    return [curve.name, str(curve.rank), count, step, *texts, _thinned_sparkline(values)]
-
-
-def _thinned_sparkline(values: Sequence[float], width: int = 24) -> str:
-    picked = [values[i * (len(values) - 1) // (width - 1)] for i in range(width)]
-    return _words.sparkline(picked if len(values) > width else values, width)
+    return [curve.name, str(curve.rank), count, step, *texts, _words.sparkline(values, width=24)]
 
 
 def _print_csv(curves: Sequence[Series]) -> None:

@@ -12,16 +12,17 @@ from launcher.cli._specs import send, spec_options
 if TYPE_CHECKING:
     from launcher.spec.jobspec import JobSpec
 
+_EXAMPLES = """\b
+  launcher run job.yaml --set resources.workers=4
+  launcher run --workers 2 -- train.py --epochs 5
+"""
 
-@click.command()
+
+@click.command(epilog=_EXAMPLES)
 @spec_options
 @click.option("-d", "--detach", is_flag=True, help="Submit, and do not follow.")
 def command(spec: JobSpec, key: str | None, detach: bool) -> int:
     """Submit a job and follow it to its end.
-
-    \b
-      launcher run job.yaml --set resources.workers=4
-      launcher run --workers 2 -- train.py --epochs 5
 
     Ctrl-C leaves the job running. The exit code is the job's outcome: 0 succeeded, 1 failed,
     6 cancelled.

@@ -21,6 +21,7 @@ from launcher import address
 @click.option("--public-url", metavar="URL", help="Address that users and nodes reach it by.")
 @click.option("--embedded", is_flag=True, help="This user's own server, with Ray on this machine.")
 def command(
+    *,
     host: str,
     port: int,
     state_dir: Path | None,
@@ -39,5 +40,3 @@ def command(
         public_url=public_url,
         embedded=embedded,
     )
-
-

@@ -14,17 +14,17 @@ from launcher.views import as_json
 if TYPE_CHECKING:
     from launcher.spec.jobspec import JobSpec
 
+_EXAMPLES = """\b
+  launcher submit job.yaml --set resources.workers=4
+  launcher submit --workers 2 -- train.py --epochs 5
+"""
 
-@click.command()
+
+@click.command(epilog=_EXAMPLES)
 @spec_options
 @output_option()
 def command(spec: JobSpec, key: str | None, output: str) -> None:
-    """Queue a job and come back at once; stdout is its id.
-
-    \b
-      launcher submit job.yaml --set resources.workers=4
-      launcher submit --workers 2 -- train.py --epochs 5
-    """
+    """Queue a job and come back at once; stdout is its id."""
     job = send(connect(start=True), spec, key)
     if output == "json":
         _output.print_json(as_json(job))

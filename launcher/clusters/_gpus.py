@@ -8,6 +8,7 @@ count the same way.
 from __future__ import annotations
 
 import csv
+import importlib
 import io
 import shutil
 import subprocess
@@ -74,8 +75,7 @@ def query() -> tuple[list[Gpu], dict[str, set[int]]]:
 
 
 def _query_nvml() -> tuple[list[Gpu], dict[str, set[int]]]:
-    import pynvml
-
+    pynvml = importlib.import_module("pynvml")  # optional, and without types
     pynvml.nvmlInit()
     try:
         gpus: list[Gpu] = []

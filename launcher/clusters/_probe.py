@@ -6,7 +6,9 @@ import contextlib
 import socket
 import time
 
-_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"  # with an empty SETTINGS frame
+_PREFACE = (
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
+)  # with an empty SETTINGS frame
 _SETTINGS_FRAME = 4
 
 
@@ -27,6 +29,13 @@ def split_address(address: str) -> tuple[str, int]:
     if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
         raise ValueError("no host and port")
     return host, int(port)
+
+
+def accepts(host: str, port: int, *, timeout_s: float) -> bool:
+    """Whether anything listens at that port; all that can be asked of a server behind TLS."""
+    with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=timeout_s):
+        return True
+    return False
 
 
 def answers(host: str, port: int, *, timeout_s: float) -> bool:

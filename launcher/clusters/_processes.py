@@ -65,7 +65,7 @@ def stat(pid: int) -> ProcessStat | None:
 
 def snapshot() -> dict[int, ProcessStat]:
     """All living processes by pid."""
-    pids = (int(name) for name in os.listdir("/proc") if name.isdigit())
+    pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
     return {pid: seen for pid in pids if (seen := stat(pid)) is not None and seen.alive}
 
 
@@ -97,7 +97,7 @@ def _works_in(folder: Path, pid: int) -> bool:
     with contextlib.suppress(OSError):
         for link in (own / "cwd", *(own / "fd").iterdir()):
             with contextlib.suppress(OSError):  # a file that was closed in the meantime
-                if f"{os.readlink(link)}/".startswith(below):
+                if f"{link.readlink()}/".startswith(below):
                     return True
     return False
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -35,7 +34,7 @@ class Record:
             fields = json.loads(path.read_text())
         except (OSError, ValueError):
             return None
-        if fields.pop("boot") != _boot_id():
+        if not isinstance(fields, dict) or fields.pop("boot", None) != _boot_id():
             return None
         fields["leader"] = Process(**fields["leader"])
         fields["vital"] = tuple(Process(**process) for process in fields["vital"])
@@ -46,17 +45,20 @@ class Record:
         fields = asdict(self) | {"temp_dir": str(self.temp_dir), "boot": _boot_id()}
         draft = path.with_suffix(".tmp")
         draft.write_text(json.dumps(fields))
-        os.replace(draft, path)
+        draft.replace(path)
 
-    def located(self) -> Record:
-        """With the address that Ray's head has written down, and the processes it stands on."""
-        address = (self.temp_dir / "ray_current_cluster").read_text()
+    def located(self) -> Record | None:
+        """With the address that Ray has written down and the processes it stands on, all alive."""
+        try:
+            address = (self.temp_dir / "ray_current_cluster").read_text()
+        except OSError:
+            return None
         host, port = _probe.split_address(address.strip())
-        vital = sorted(
-            (member.process for member in self.members() if member.name in _VITAL),
-            key=lambda process: process.pid,
-        )
-        return replace(self, host=host, port=port, vital=tuple(vital))
+        found = {member.name: member.process for member in self.members()}
+        if not all(name in found for name in _VITAL):
+            return None
+        vital = tuple(found[name] for name in _VITAL)
+        return replace(self, host=host, port=port, vital=vital)
 
     def is_alive(self) -> bool:
         return bool(self.vital) and all(_processes.alive(process) for process in self.vital)

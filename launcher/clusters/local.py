@@ -13,23 +13,20 @@ started it, and any process of this user may stop it.
 from __future__ import annotations
 
 import fcntl
+import importlib.util
 import os
 import secrets
 import shutil
 import subprocess
-import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from launcher.clusters import _cpus, _folders, _gpus, _probe, _processes
+from launcher.clusters import _cpus, _folders, _gpus, _processes, _start
 from launcher.clusters._record import Record
 from launcher.clusters.base import Cluster, RayAddress
-from launcher.errors import ConflictError, UnreachableError
+from launcher.errors import ConflictError, SpecError, UnreachableError
 
-_LOOPBACK = "127.0.0.1"
-_OBJECT_STORE_BYTES = 80_000_000  # Ray's least is 75 MiB; what agents say to each other is small
 _START_TIMEOUT_S = 120.0
 _ANSWER_TIMEOUT_S = 2.0
 _BUSY_TIMEOUT_S = 30.0  # training may starve a living head for a while; that ends nobody's job
@@ -43,14 +40,21 @@ class LocalRay(Cluster):
         cpus: CPUs to offer; by default LAUNCHER_LOCAL_CPUS, else all that this process may use.
         gpus: GPUs to offer, which need not exist; by default LAUNCHER_LOCAL_GPUS, else those of
             this machine that no other process holds memory on.
+        settings: Ray's own settings (`RAY_*`) in which this cluster differs.
     """
 
     def __init__(
-        self, state_dir: Path, *, cpus: int | None = None, gpus: int | None = None
+        self,
+        state_dir: Path,
+        *,
+        cpus: int | None = None,
+        gpus: int | None = None,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         self._state_dir = state_dir
         self._cpus = cpus
         self._gpus = gpus
+        self._settings = dict(settings or {})
 
     def ensure(self) -> RayAddress:
         with self._locked():
@@ -83,14 +87,23 @@ class LocalRay(Cluster):
         members = record.members() if record is not None else set()
         return sum(_processes.memory_bytes(member.process) for member in members)
 
+    def offered_gpus(self) -> int:
+        """How many GPUs a start would offer now."""
+        declared = _declared(self._gpus, "LAUNCHER_LOCAL_GPUS")
+        return len(_offered_gpus()) if declared is None else declared
+
     @property
     def _record_path(self) -> Path:
         return self._state_dir / "ray.json"
 
+    @property
+    def _log_path(self) -> Path:
+        return self._state_dir / "ray.log"
+
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Only one process at a time starts or stops this cluster; the others wait."""
-        _folders.make_private(self._state_dir)
+        self._state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         with (self._state_dir / "ray.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
@@ -135,91 +148,67 @@ class LocalRay(Cluster):
         self._record_path.unlink(missing_ok=True)
 
     def _start(self) -> Record:
+        if importlib.util.find_spec("ray") is None:
+            raise UnreachableError(
+                "the embedded Ray cluster needs the package 'ray', which this Python lacks",
+                hint="pip install 'trainlaunch[local]'",
+            )
         temp_dir = _folders.short_folder(self._state_dir)
         shutil.rmtree(temp_dir, ignore_errors=True)
         temp_dir.mkdir(mode=0o700)
         _write_token(self._state_dir / "ray-token")
-        log_path = self._state_dir / "ray.log"
-        cpus = _declared(self._cpus, "LAUNCHER_LOCAL_CPUS")
-        gpus = _declared(self._gpus, "LAUNCHER_LOCAL_GPUS")
-        gpu_ids = _offered_gpus() if gpus is None else ()
-        options = [
-            f"--num-cpus={_cpus.available_cpus() if cpus is None else cpus}",
-            f"--num-gpus={len(gpu_ids) if gpus is None else gpus}",
-        ]
-        environment = {**ray_environment(os.environ, gpu_ids), **self._authentication()}
-        with log_path.open("wb") as log:
+        command, environment = self._command_and_environment(temp_dir)
+        with self._log_path.open("wb") as log:
             head = subprocess.Popen(
-                head_command(temp_dir, *options),
+                command,
                 cwd=temp_dir,
                 env=environment,
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,
+                start_new_session=True,  # so that a closed terminal ends nothing
             )
-        return self._await(head, temp_dir, log_path)
+        return self._await(head, temp_dir)
 
-    def _await(self, head: subprocess.Popen[bytes], temp_dir: Path, log_path: Path) -> Record:
+    def _command_and_environment(self, temp_dir: Path) -> tuple[list[str], dict[str, str]]:
+        cpus = _declared(self._cpus, "LAUNCHER_LOCAL_CPUS")
+        cpus = _cpus.available_cpus() if cpus is None else cpus
+        gpus = _declared(self._gpus, "LAUNCHER_LOCAL_GPUS")
+        gpu_ids = _offered_gpus() if gpus is None else ()
+        gpus = len(gpu_ids) if gpus is None else gpus
+        environment = _start.ray_environment(os.environ, cpus=cpus, gpu_ids=gpu_ids)
+        environment |= self._authentication() | self._settings
+        return _start.head_command(
+            temp_dir, f"--num-cpus={cpus}", f"--num-gpus={gpus}"
+        ), environment
+
+    def _await(self, head: subprocess.Popen[bytes], temp_dir: Path) -> Record:
         """Write down whom we start, give the order, and wait until Ray says where it listens."""
         begun = _processes.stat(head.pid)
         assert begun is not None, "a child exists until its parent has waited for it"
         record = Record(begun.process, temp_dir)
         record.write(self._record_path)
+        up: Record | None = None
         try:
             head.communicate(b"start\n", timeout=_START_TIMEOUT_S)
-            if head.returncode != 0:
+            up = record.located() if head.returncode == 0 else None
+            if up is None:
                 raise UnreachableError(
-                    f"the embedded Ray cluster did not start: {_last_line(log_path)}",
-                    hint=f"see {log_path}",
+                    f"the embedded Ray cluster did not start: {_last_line(self._log_path)}",
+                    hint=f"see {self._log_path}",
                 )
-            record = record.located()
-            record.write(self._record_path)
+            up.write(self._record_path)
         except subprocess.TimeoutExpired as error:
             raise UnreachableError(
                 f"the embedded Ray cluster did not start within {_START_TIMEOUT_S:.0f}s",
-                hint=f"see {log_path}; is the machine short of memory or CPU?",
+                hint=f"see {self._log_path}; is the machine short of memory or CPU?",
             ) from error
         finally:
-            head.kill()
-            head.wait()
-            if not record.port:
+            if up is None:
+                head.kill()
+                head.wait()
                 self._end(record, grace_s=0)
-        return record
-
-
-def head_command(temp_dir: Path, *options: str) -> list[str]:
-    """The command that starts Ray's head on the loopback interface, every port a free one."""
-    return [
-        *[sys.executable, "-m", "launcher.clusters._head", "start", "--head"],
-        *["--port=0", f"--node-ip-address={_LOOPBACK}", f"--temp-dir={temp_dir}"],
-        f"--object-store-memory={_OBJECT_STORE_BYTES}",
-        *["--include-dashboard=false", "--include-log-monitor=false", "--no-monitor"],
-        *["--disable-usage-stats", "--log-color=false", *options],
-    ]
-
-
-def ray_environment(outer: Mapping[str, str], gpu_ids: tuple[str, ...]) -> dict[str, str]:
-    """The environment of Ray's processes, which agents inherit; without the authentication.
-
-    Ray's settings of the outer environment are left out: a RAY_ADDRESS or a RAY_AUTH_MODE that is
-    meant for another cluster must not leak into this one.
-    """
-    environment = {
-        name: value
-        for name, value in outer.items()
-        if not name.startswith(("RAY_", "LAUNCHER_", "CUDA_VISIBLE_DEVICES"))
-    }
-    environment |= {
-        "RAY_worker_niceness": "0",  # else all training runs at nice 15
-        "RAY_memory_monitor_refresh_ms": "0",  # else Ray kills the agent for its rank's memory
-    }
-    if gpu_ids:
-        environment |= {
-            "CUDA_VISIBLE_DEVICES": ",".join(gpu_ids),
-            "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
-        }
-    return environment
+        return up
 
 
 def _for_driver(host: str, port: int) -> str:
@@ -228,14 +217,18 @@ def _for_driver(host: str, port: int) -> str:
     It replaces 127.0.0.1 by the machine's address on the network, where this cluster does not
     listen; the same host written as an IPv4-mapped IPv6 address is left alone.
     """
-    return f"[::ffff:{host}]:{port}" if host == _LOOPBACK else f"{host}:{port}"
+    return f"[::ffff:{host}]:{port}" if host == _start.LOOPBACK else f"{host}:{port}"
 
 
 def _declared(argument: int | None, variable: str) -> int | None:
     if argument is not None:
         return argument
-    text = os.environ.get(variable, "")
-    return int(text) if text.isdigit() else None
+    text = os.environ.get(variable)
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit()):
+        raise SpecError(f"{variable} is '{text}'", hint="write a whole number, or unset it")
+    return int(text)
 
 
 def _offered_gpus() -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 from launcher.clusters import _probe
@@ -44,7 +45,9 @@ class RunningRay(Cluster):
         return found
 
     def running(self) -> RayAddress | None:
-        answers = _probe.answers(self._host, self._port, timeout_s=_PROBE_TIMEOUT_S)
+        environment = {**os.environ, **self._reached.environment}
+        probe = _probe.accepts if environment.get("RAY_USE_TLS") == "1" else _probe.answers
+        answers = probe(self._host, self._port, timeout_s=_PROBE_TIMEOUT_S)
         return self._reached if answers else None
 
     def stop(self, grace_s: float = 10.0) -> None:

@@ -65,7 +65,7 @@ class Collector:
             draining = list(self._drains)
             self._drain_asked.clear()
             try:
-                while self._shipper.ship(uplink, final=ending or bool(draining)):
+                while self._shipper.ship(uplink):
                     pass
             except (LauncherError, OSError) as error:
                 log.info("not shipped yet: %s", error)

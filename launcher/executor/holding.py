@@ -1,9 +1,7 @@
-"""One allocation in the executor's hands: made, watched, given back. And the plan for all of them.
+"""One allocation in the executor's hands: made, watched, given back.
 
-    making -> up -> stopping -> gone
-       └----> failed
-
-Absence from the desired state stops nothing: only an entry in its stop list does.
+making -> up -> stopping -> gone
+   └----> failed
 """
 
 from __future__ import annotations
@@ -12,12 +10,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 
 from launcher.errors import LauncherError
 from launcher.executor.channel import Lifeline
 from launcher.executor.rayside import RaySide
-from launcher.model.wire import AgentReport, AllocationReport, Desired, WantedAllocation
+from launcher.model.wire import AgentReport, AllocationReport, WantedAllocation
 
 log = logging.getLogger(__name__)
 
@@ -26,36 +23,6 @@ PLACE_TIMEOUT_S = 20.0
 CLOSE_PATIENCE_S = 15.0
 """How long agents may take to leave before Ray is asked to kill them."""
 SILENT_AFTER_S = 10.0
-
-
-@dataclass(frozen=True)
-class Make:
-    """Hold the resources and have an agent on every node; adopts what is there already."""
-
-    wanted: WantedAllocation
-
-
-@dataclass(frozen=True)
-class GiveBack:
-    """End the agents and give the resources back."""
-
-    wanted: WantedAllocation
-
-
-def plan(
-    desired: Desired, held: Collection[str], stopping: Collection[str]
-) -> list[Make | GiveBack]:
-    """What to begin, given the ids of what is held and of what is on its way back already."""
-    steps: list[Make | GiveBack] = [
-        GiveBack(wanted) for wanted in desired.stop if wanted.id not in stopping
-    ]
-    doomed = {wanted.id for wanted in desired.stop} | set(stopping)
-    steps += [
-        Make(wanted)
-        for wanted in desired.allocations
-        if wanted.id not in held and wanted.id not in doomed
-    ]
-    return steps
 
 
 class Holding:

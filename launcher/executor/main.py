@@ -18,6 +18,7 @@ from pathlib import Path
 from launcher import __version__
 from launcher.clusters.base import Cluster
 from launcher.errors import ConflictError, LauncherError
+from launcher.executor.plan import GiveBack, plan
 from launcher.model.wire import (
     AllocationReport,
     Desired,
@@ -180,13 +181,13 @@ class Executor:
     def _carry_out(self, desired: Desired) -> None:
         self._named |= {wanted.id for wanted in (*desired.allocations, *desired.stop)}
         stopping = {name for name, held in self._holdings.items() if held.is_stopping}
-        for step in self._holding.plan(desired, self._holdings, stopping):
+        for step in plan(desired, self._holdings, stopping):
             held = self._holdings.get(step.wanted.id)
             if held is None:
                 config = {"server": self._server, "server_id": self._server_id}
                 held = self._holding.Holding(step.wanted, self._ray, config, self._news.set)
                 self._holdings[step.wanted.id] = held
-            if isinstance(step, self._holding.GiveBack):
+            if isinstance(step, GiveBack):
                 held.stop()
         # What the server does not name any more after it was gone is forgotten.
         for name in [n for n, held in self._holdings.items() if held.state == "gone"]:

@@ -46,6 +46,8 @@ class Saver:
         """A rank finished writing a checkpoint folder."""
         path = self._folder.checkpoints(attempt) / Path(saved.folder).name
         with self._news:
+            # The same step saved again: the folder of the one before was replaced.
+            self._waiting = [item for item in self._waiting if item.path != path]
             self._waiting.append(_Saved(attempt, rank, saved, path))
             whole = [item for item in self._waiting if not item.saved.sharded]
             given_up = whole[: max(0, len(whole) - MOST_WAITING)]
@@ -82,8 +84,11 @@ class Saver:
                 self._waiting.insert(0, item)
             raise
         except (LauncherError, OSError) as error:
-            self._note(f"checkpoint of step {item.saved.step} not committed: {error}")
-            shutil.rmtree(item.path, ignore_errors=True)
+            with self._news:
+                replaced = any(other.path == item.path for other in self._waiting)
+            if not replaced:
+                self._note(f"checkpoint of step {item.saved.step} not committed: {error}")
+                shutil.rmtree(item.path, ignore_errors=True)
         else:
             self._keep_only(item.path)
         finally:

@@ -45,12 +45,8 @@ class Shipper:
     on_checkpoint: Callable[[int, int, CheckpointSaved], None] = lambda *_: None
     _streams: dict[Path, _Stream] = field(default_factory=dict)
 
-    def ship(self, uplink: Uplink, *, final: bool = False) -> bool:
+    def ship(self, uplink: Uplink) -> bool:
         """Ship what there is, up to one request's size; True when more is waiting.
-
-        Args:
-            uplink: connection to the server.
-            final: the ranks are over: a last line without its end is shipped too.
 
         Raises:
             LauncherError: the server did not take it; nothing is lost, ship again later.
@@ -63,7 +59,7 @@ class Shipper:
                 pieces.append((file, 0, b""))
                 more = more or file.path.stat().st_size > 0
                 continue
-            data = _read(file, offset, room, final=final)
+            data = _read(file, offset, room)
             if data:
                 pieces.append((file, offset, data))
                 room -= len(data)
@@ -76,9 +72,10 @@ class Shipper:
         return more
 
     def is_done(self, attempt: int) -> bool:
-        """The server has every byte of the attempt's files."""
+        """The server has all of the attempt's files (a torn last line of a spool is no record)."""
         return all(
-            self._of(file.path).shipped >= file.path.stat().st_size
+            self._of(file.path).shipped >= 0
+            and not _read(file, self._of(file.path).shipped, 1 << 20)
             for file in self.folder.rank_files()
             if file.attempt == attempt
         )
@@ -112,15 +109,12 @@ def saved_checkpoints(lines: Iterable[bytes]) -> Iterable[CheckpointSaved]:
             yield saved
 
 
-def _read(file: RankFile, offset: int, limit: int, *, final: bool) -> bytes:
+def _read(file: RankFile, offset: int, limit: int) -> bytes:
     """What follows `offset`; of a spool only whole lines, so that no record is cut in two."""
     with file.path.open("rb") as source:
         source.seek(offset)
         data = source.read(limit)
-        at_end = not source.read(1)
-    if file.stream != "spool" or (final and at_end):
-        return data
-    return data[: data.rfind(b"\n") + 1]
+    return data[: data.rfind(b"\n") + 1] if file.stream == "spool" else data
 
 
 def _punch(path: Path, stream: _Stream) -> None:

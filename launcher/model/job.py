@@ -191,6 +191,8 @@ class Job:
     resources: Resources
     policy: Policy
     submitted_at: float
+    user: str = ""
+    """Who submitted it."""
     state: JobState = JobState.QUEUED
     queued_at: float = 0.0
     ended_at: float | None = None
@@ -223,3 +225,7 @@ class Change:
 
     job: Job
     events: tuple[Event, ...] = ()
+
+    def then(self, following: Change) -> Change:
+        """This change and, on its job, the following one."""
+        return Change(following.job, self.events + following.events)

@@ -126,7 +126,7 @@ def allocation_failed(job: Job, allocation: int, reason: str, now: float) -> Cha
         for slot in current.slots
     )
     job = replace(job, allocation=replace(current, slots=slots, state=AllocationState.STOPPING))
-    return _then(Change(job, (event,)), settle(job, now))
+    return Change(job, (event,)).then(settle(job, now))
 
 
 def started(job: Job, attempt: int, now: float) -> Change:
@@ -169,12 +169,15 @@ def close_slot(
     told = bool(lost) and job.attempt is not None and not job.attempt.is_over
     events = (Event(kind, f"node {index} ({slot.node_id[:8]}): {proof}", number),) if told else ()
     job = _with_slot(job, replace(slot, closed=proof, lost=lost))
-    return _then(Change(job, events), settle(job, now))
+    return Change(job, events).then(settle(job, now))
 
 
-def allocation_gone(allocation: Allocation) -> Allocation:
+def released(job: Job, allocation: int) -> Change:
     """The executor gave the resources back."""
-    return replace(allocation, state=AllocationState.GONE)
+    current = _current(job, allocation)
+    if current is None or current.state is not AllocationState.STOPPING:
+        return Change(job)
+    return Change(replace(job, allocation=replace(current, state=AllocationState.GONE)))
 
 
 # --- stopping -------------------------------------------------------------------------------------
@@ -193,7 +196,7 @@ def cancel(job: Job, now: float, *, by: str, force: bool = False) -> Change:
     job = move(job, JobState.CANCELLING, event.text, now)
     if job.attempt is not None and job.attempt.is_over:  # between two attempts of an allocation
         return Change(_release(move(job, JobState.CANCELLED, event.text, now)), (event,))
-    return _then(Change(job, (event,)), stop(job, Ending.CANCELLED_BY_USER, now, force=force))
+    return Change(job, (event,)).then(stop(job, Ending.CANCELLED_BY_USER, now, force=force))
 
 
 def stop(job: Job, ending: Ending, now: float, *, force: bool = False) -> Change:
@@ -218,7 +221,7 @@ def stop(job: Job, ending: Ending, now: float, *, force: bool = False) -> Change
     )
     job = replace(job, attempt=attempt, allocation=replace(allocation, slots=slots))
     text = f"attempt {attempt.number} is being stopped: {WORDS[ending]}"
-    return _then(Change(job, (Event("stopping", text, attempt.number),)), settle(job, now))
+    return Change(job, (Event("stopping", text, attempt.number),)).then(settle(job, now))
 
 
 def retry(job: Job, now: float, *, by: str) -> Change:
@@ -265,10 +268,8 @@ def settle(job: Job, now: float) -> Change:
     verdict = _final_verdict(attempt, allocation)
     job = replace(job, attempt=replace(attempt, ended_at=now, verdict=verdict))
     text = f"attempt {attempt.number} ended: {verdict.words or WORDS[verdict.ending]}"
-    return _then(
-        Change(job, (Event(verdict.ending.value, text, attempt.number),)),
-        _follow(job, verdict, now),
-    )
+    told = Change(job, (Event(verdict.ending.value, text, attempt.number),))
+    return told.then(_follow(job, verdict, now))
 
 
 def _final_verdict(attempt: Attempt, allocation: Allocation) -> Verdict:
@@ -296,7 +297,7 @@ def _follow(job: Job, verdict: Verdict, now: float) -> Change:
         text = f"retry {failures} of {job.policy.max_retries}" + (
             f" in {format_duration(wait_s)}" if wait_s else ""
         )
-        return _then(Change(job, (Event("retry", text),)), _again(job, verdict, text, now))
+        return Change(job, (Event("retry", text),)).then(_again(job, verdict, text, now))
     if kind is Retry.FREE:
         job = replace(job, fruitless=0 if verdict.began else job.fruitless + 1)
         if job.fruitless <= MAX_FRUITLESS:
@@ -355,7 +356,3 @@ def _with_slot(job: Job, slot: Slot) -> Job:
     assert job.allocation is not None
     slots = tuple(slot if old.index == slot.index else old for old in job.allocation.slots)
     return replace(job, allocation=replace(job.allocation, slots=slots))
-
-
-def _then(first: Change, second: Change) -> Change:
-    return Change(second.job, first.events + second.events)

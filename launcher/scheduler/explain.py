@@ -33,10 +33,13 @@ def homeless(job: Waiting, clusters: Sequence[ClusterView]) -> str:
         job: the one that waits.
         clusters: all that ever reported.
     """
-    named = [view for view in clusters if job.cluster in {ANY, view.name}]
+    named = sorted(
+        (view for view in clusters if job.cluster in {ANY, view.name}), key=lambda view: view.name
+    )
     if not named:
-        known = job.cluster == ANY
-        return "no cluster is up yet" if known else f"cluster {job.cluster} is not up yet"
+        return (
+            "no cluster is up yet" if job.cluster == ANY else f"cluster {job.cluster} is not up yet"
+        )
     silent = [view for view in named if not view.is_live]
     if len(silent) == len(named):
         return _silent(silent)
@@ -81,7 +84,7 @@ def _short(resources: Resources, floor: Floor) -> str:
             has = f"{words.bare(name, free)} {verb} free"
             return f"{needs}, {has} ({stock(floor, nodes, [name])})"
     needs = f"needs {words.gang(resources, short)}{shape(resources, floor.free)}"
-    return f"{needs}, {_scattered(resources, floor)} ({stock(floor, nodes, short)})"
+    return f"{needs}; {_scattered(resources, floor)} ({stock(floor, nodes, short)})"
 
 
 def _scattered(resources: Resources, floor: Floor) -> str:

@@ -51,7 +51,10 @@ def never_fits(
 
 def misfit(resources: Resources, clusters: Sequence[ClusterView]) -> Misfit:
     """Words for a gang that none of these clusters could hold; each has at least one node."""
-    nodes = [node for view in clusters for node in view.nodes]
+    nodes = sorted(
+        (node for view in clusters for node in view.nodes),
+        key=lambda node: (node.cluster, node.node_id),
+    )
     matching = [node for node in nodes if matches(node, resources)]
     if not matching:
         return _no_such_node(resources, clusters, nodes)
@@ -60,7 +63,7 @@ def misfit(resources: Resources, clusters: Sequence[ClusterView]) -> Misfit:
     if not short:
         return _too_few_nodes(resources, name, len(room.nodes))
     needs = f"needs {words.gang(resources, short)}{shape(resources, room)}"
-    facts = [needs, _largest_node(matching, short)]
+    facts = [needs, f"the largest {_kind(resources, 'node')} {_largest_node(matching, short)}"]
     if len(room.nodes) > 1 and not _on_one_node(resources):
         together = {resource: sum(room.amounts(resource)) for resource in short}
         facts.append(f"cluster {name} has {words.amounts(together)} in all")
@@ -112,7 +115,7 @@ def _largest_node(nodes: Sequence[NodeView], short: Sequence[str]) -> str:
     largest = max(nodes, key=lambda node: [node.total.get(name, 0) for name in names])
     has = {name: largest.total[name] for name in names if largest.total.get(name)}
     has |= {name: 0 for name in short if name not in has}
-    return f"the largest node ({largest.label}, cluster {largest.cluster}) has {words.amounts(has)}"
+    return f"({largest.label}, cluster {largest.cluster}) has {words.amounts(has)}"
 
 
 def _no_such_node(
@@ -143,12 +146,12 @@ def _what_would_help(resources: Resources, room: Room, short: Sequence[str]) -> 
     """The first change of the spec with which the gang would have a place."""
     if not any(room.workers(resources, limit=1)):
         return f"lower {' or '.join(_key(resources, name) for name in words.by_weight(short))}"
-    if has_place(replace(resources, uneven=True), room):
-        return "write resources.uneven: true, or change resources.workers so that it divides evenly"
     if has_place(replace(resources, placement="pack", nodes=None, workers_per_node=None), room):
         shapes = {"nodes": resources.nodes, "workers_per_node": resources.workers_per_node}
         keys = [f"resources.{key} (now {value})" for key, value in shapes.items() if value]
         return f"remove {' and '.join(keys) or f'resources.placement (now {resources.placement})'}"
+    if has_place(replace(resources, uneven=True), room):
+        return "write resources.uneven: true, or change resources.workers so that it divides evenly"
     return f"lower resources.workers (now {resources.workers})"
 
 

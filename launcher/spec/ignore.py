@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +23,34 @@ _NEVER_SENT = {
 _ENVIRONMENT_MARKS = ("pyvenv.cfg", "conda-meta")
 
 
+class _Pattern:
+    """One line of an ignore file, matched as git does: the path itself, not through its parents.
+
+    pathspec also matches what lies in a matching folder. Here folders are entered only when they
+    are sent, and then a line about the folder says nothing about what is in it.
+    """
+
+    def __init__(self, line: str) -> None:
+        (self._pattern,) = GitIgnoreSpec.from_lines([line]).patterns
+        body = line.rstrip().removeprefix("!")
+        self.line = line.rstrip()
+        self.leaves_out = not line.startswith("!")
+        self._anchored = "/" in body.rstrip("/")
+        self._all_within = body.endswith("/**")
+
+    def names(self, path: str) -> bool:
+        """Whether the line means this path, which ends with a slash when it is a folder."""
+        parent, _, name = path.rstrip("/").rpartition("/")
+        if not self._anchored:
+            return self._matches(name + "/" * path.endswith("/"))
+        if self._all_within:
+            return self._matches(path.rstrip("/"))
+        return self._matches(path) and not (parent and self._matches(f"{parent}/"))
+
+    def _matches(self, path: str) -> bool:
+        return self._pattern.match_file(path) is not None
+
+
 @dataclass(frozen=True)
 class _Rules:
     """One ignore file."""
@@ -29,15 +59,14 @@ class _Rules:
     """Its folder relative to the workdir, with a slash at the end; empty for the workdir itself."""
     shown: str
     """The file, for the reasons that users read."""
-    lines: tuple[str, ...]
-    spec: GitIgnoreSpec
+    patterns: tuple[_Pattern, ...]
 
     def verdict(self, path: str) -> tuple[bool, str] | None:
-        """(left out?, reason), or None when the file says nothing about the path."""
-        result = self.spec.check_file(path)
-        if result.include is None or result.index is None:
-            return None
-        return result.include, f"{self.shown}: {self.lines[result.index]}"
+        """(left out?, reason) by the last line that means the path; None when no line does."""
+        for pattern in reversed(self.patterns):
+            if pattern.names(path):
+                return pattern.leaves_out, f"{self.shown}: {pattern.line}"
+        return None
 
 
 class Ignored:
@@ -115,20 +144,16 @@ def _outer_rules(workdir: Path) -> list[tuple[str, _Rules]]:
 def _read(file: Path, base: str, shown: str) -> _Rules | None:
     if not file.is_file():
         return None
-    text = file.read_text("utf-8", errors="replace")
-    lines = tuple(line for line in text.splitlines() if _is_pattern(line))
-    return _Rules(base, shown, lines, GitIgnoreSpec.from_lines(lines))
+    lines = file.read_text("utf-8", errors="replace").splitlines()
+    return _Rules(base, shown, tuple(_patterns(lines)))
 
 
-def _is_pattern(line: str) -> bool:
-    """Whether a line says something; git passes over one that is no pattern, and so do we."""
-    if not line.strip() or line.startswith("#"):
-        return False
-    try:
-        GitIgnoreSpec.from_lines([line])
-    except ValueError:
-        return False
-    return True
+def _patterns(lines: Iterable[str]) -> Iterator[_Pattern]:
+    """The lines that say something; git passes over what is no pattern, and so do we."""
+    for line in lines:
+        if line.strip() and not line.startswith("#"):
+            with contextlib.suppress(ValueError):
+                yield _Pattern(line)
 
 
 def _litter(folder: Path) -> str | None:

@@ -7,6 +7,7 @@ import os
 import warnings
 from pathlib import Path
 
+from launcher.model.launch import Entrypoint
 from launcher.spec.complaints import Complaint, Draft, in_file
 from launcher.spec.jobspec import JobSpec
 
@@ -16,14 +17,7 @@ def check_program(spec: JobSpec, workdir: Path, draft: Draft) -> None:
 
     A module that the workdir does not hold may be installed on the nodes, so it is not looked for.
     """
-    program = spec.program
-    if program.kind == "script":
-        find = _script_file
-    elif program.kind == "module":
-        find = _module_file
-    else:
-        return
-    file = find(program.argv[0], workdir)
+    file = _program_file(spec.program, workdir)
     if isinstance(file, str):
         draft.complain(("entrypoint",), file)
     elif file is not None and spec.python.interpreter is None:
@@ -36,10 +30,12 @@ def needed_files(spec: JobSpec) -> tuple[str, ...]:
     return spec.program.argv[:1] if spec.program.kind == "script" else ()
 
 
-def _script_file(name: str, workdir: Path) -> Path | str | None:
-    """The script, or words when there is none."""
-    file = workdir / name
-    return file if file.is_file() else _missing(name, file, workdir)
+def _program_file(program: Entrypoint, workdir: Path) -> Path | str | None:
+    """The python file that runs, words when it is missing, None when there is none to look at."""
+    if program.kind == "script":
+        file = workdir / program.argv[0]
+        return file if file.is_file() else _missing(program.argv[0], file, workdir)
+    return _module_file(program.argv[0], workdir) if program.kind == "module" else None
 
 
 def _module_file(module: str, workdir: Path) -> Path | str | None:

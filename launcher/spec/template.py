@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 
 from launcher import names
+from launcher.errors import SpecError
 from launcher.spec.entrypoint import parse_entrypoint, program_name
+from launcher.spec.values import WrongValueError
+
+_PLAIN = re.compile(r"(-m|[A-Za-z./][\w./-]*)( [\w./=-]+)+|[\w/-]+\.py")
 
 _TEMPLATE = """\
 # Submit: launcher submit job.yaml     Check: launcher validate job.yaml
 # Every key: docs/job-spec.md. A line behind '#' shows a default or an example.
 
 name: {name}
-framework: {framework:<22}# {framework_note}
+framework: {framework:<21}# {framework_note}
 entrypoint: {entrypoint}
 # workdir: .                    # folder that is sent; .gitignore and .launcherignore are respected
 
@@ -40,11 +45,15 @@ def job_template(entrypoint: str = "train.py", framework: str = "pytorch") -> st
     """A commented job.yaml for a program.
 
     Raises:
-        ValueError: the entrypoint cannot be read; the text says why.
+        SpecError: the entrypoint cannot be read; the text says why.
     """
     command = framework == "command"
+    try:
+        program = parse_entrypoint(entrypoint, framework)
+    except WrongValueError as error:
+        raise SpecError(f"entrypoint: {error}".replace("{value}", repr(entrypoint))) from error
     return _TEMPLATE.format(
-        name=names.slug(program_name(parse_entrypoint(entrypoint, framework))),
+        name=names.slug(program_name(program)),
         framework=framework,
         framework_note="any program; pytorch for DDP" if command else "or command: any program",
         entrypoint=_line(entrypoint),
@@ -53,7 +62,5 @@ def job_template(entrypoint: str = "train.py", framework: str = "pytorch") -> st
 
 
 def _line(text: str) -> str:
-    """As it stands where YAML reads it as text; else in double quotes, which JSON's are."""
-    plain = text[:1].isalnum() or text[:1] in {".", "/"}
-    safe = plain and not any(mark in text for mark in (": ", " #", "\n")) and text[-1:] != ":"
-    return text if safe else json.dumps(text)
+    """As it stands where YAML surely reads it as text; else in double quotes, which JSON's are."""
+    return text if _PLAIN.fullmatch(text) else json.dumps(text)

@@ -88,7 +88,8 @@ def may_write(connection: Connection) -> Connection:
 def may_only_read(connection: Connection) -> Connection:
     """The connection, its next transaction held to reading."""
     if connection.dialect.name == "postgresql":
-        return connection.execution_options(postgresql_readonly=True)
+        one_state = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        return connection.execution_options(**one_state)
     return connection.execution_options(**{WRITES: False})
 
 

@@ -57,7 +57,7 @@ class Logs:
         path = self._path(job_id, attempt, rank, stream)
         key = {"job_id": job_id, "attempt": attempt, "rank": rank, "stream": stream}
         length = min(_stored_length(tx, key), _size(path))
-        if offset < 0 or not offset <= length < offset + len(data):
+        if not 0 <= offset <= length < offset + len(data):
             return length
         with full_disk_told(self._root, f"the log of {job_id}"):
             length = _write(path, length, memoryview(data)[length - offset :])

@@ -92,9 +92,8 @@ class Metrics:
     def append(self, job_id: str, attempt: int, rank: int, offset: int, data: bytes) -> int:
         """Take the lines that follow what is stored; gives the length of the spool after.
 
-        What is stored already is passed over, and so is all when bytes before it are missing, and
-        the beginning of a line whose end has not come: the sender goes on from the length that it
-        is told.
+        What is stored already is passed over, and so is all when bytes before it are missing: the
+        sender goes on from the length that it is told. A line may come in pieces.
 
         Raises:
             DiskFullError: nothing was taken.
@@ -102,11 +101,9 @@ class Metrics:
         with self._turn, self._database.begin() as tx:
             key = {"job_id": job_id, "attempt": attempt, "rank": rank}
             state = _spool(tx, key)
-            new = data[max(state.length - offset, 0) :]
-            new = new[: new.rfind(b"\n") + 1]
-            if not 0 <= offset <= state.length or not new:
+            if not 0 <= offset <= state.length < offset + len(data):
                 return state.length
-            stretch = read_stretch(new, state)
+            stretch = read_stretch(data[state.length - offset :], state)
             tx.execute(dialect.upsert(tx, _spools), row_of(stretch.state, _spools) | key)
             if stretch.series:
                 _save_points(tx, job_id, attempt, rank, stretch.series)

@@ -13,6 +13,8 @@ from launcher.store.tables import storable
 
 MAX_NAME = 200
 """Longest name of a series, in characters. It is part of a key, whose length databases limit."""
+MAX_LINE = 2**20
+"""Bytes of a line without an end after which it is taken for no record."""
 
 
 @dataclass
@@ -27,6 +29,8 @@ class SpoolState:
     step: int | None = None
     total_steps: int | None = None
     last_at: float | None = None
+    rest: bytes = b""
+    """Of a line whose end has not come yet."""
 
 
 @dataclass
@@ -46,20 +50,27 @@ class _Said(NamedTuple):
 
 
 def read_stretch(data: bytes, state: SpoolState) -> Stretch:
-    """Take the lines apart that follow what `state` tells of. Empty ones are passed over."""
-    stretch = Stretch(replace(state, length=state.length + len(data)))
-    for line in data.split(b"\n"):
-        if not line or line.isspace():
-            continue
-        said = _read(line)
-        if said is None:
-            stretch.state.unreadable += 1
-            continue
-        stretch.state.records += 1
-        _add(stretch.series, said.points)
-        if said.progress is not None:
-            _carry_on(stretch.state, said.progress, said.time)
+    """Take the lines apart that end in `data`, which follows what `state` tells of."""
+    *lines, rest = (state.rest + data).split(b"\n")
+    if len(rest) > MAX_LINE:
+        lines.append(rest)
+        rest = b""
+    stretch = Stretch(replace(state, length=state.length + len(data), rest=rest))
+    for line in lines:
+        if line and not line.isspace():
+            _take(stretch, line)
     return stretch
+
+
+def _take(stretch: Stretch, line: bytes) -> None:
+    said = _read(line)
+    if said is None:
+        stretch.state.unreadable += 1
+        return
+    stretch.state.records += 1
+    _add(stretch.series, said.points)
+    if said.progress is not None:
+        _carry_on(stretch.state, said.progress, said.time)
 
 
 def _read(line: bytes) -> _Said | None:

@@ -97,6 +97,7 @@ jobs = Table(
     Column("resources", Json, nullable=False),
     Column("policy", Json, nullable=False),
     Column("submitted_at", Double, nullable=False),
+    Column("user", Words, nullable=False),
     Column("state", Text, nullable=False),
     Column("queued_at", Double, nullable=False),
     Column("ended_at", Double),
@@ -216,6 +217,7 @@ spools = Table(
     Column("step", BigInteger),
     Column("total_steps", BigInteger),
     Column("last_at", Double),
+    Column("rest", LargeBinary, nullable=False),
 )
 
 series = Table(

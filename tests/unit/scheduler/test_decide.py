@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import fields, replace
+
 import pytest
 
+from launcher.model.job import Resources
 from launcher.scheduler.decide import decide
+from launcher.scheduler.floor import footprint
 from launcher.scheduler.state import Placement, State
 
 
@@ -27,12 +31,12 @@ def test_a_placement_names_the_cluster_and_the_ranks_of_each_node(node, cluster,
 
 def test_the_higher_priority_goes_first_then_the_earlier_submission(node, placed, waiting):
     jobs = [
-        waiting("late", at=2),
+        waiting("a-late", at=2),
         waiting("urgent", at=3, priority=90),
+        waiting("c-early", at=1),
         waiting("b-early", at=1),
-        waiting("a-early", at=1),
     ]
-    assert placed([node("a")], *jobs) == ["urgent", "a-early", "b-early", "late"]
+    assert placed([node("a")], *jobs) == ["urgent", "b-early", "c-early", "a-late"]
 
 
 def test_a_job_that_fits_does_not_overtake_a_gang_that_waits(node, placed, waiting):
@@ -90,6 +94,33 @@ def test_placements_of_one_cycle_do_not_share_a_gpu(node, placed, waiting):
 def test_a_grant_of_the_cycle_before_counts_before_it_is_reported(node, placed, waiting, running):
     granted = running("bert", ("id-a", 4), gpus_per_worker=1, is_counted=False)
     assert placed([node("a")], waiting("digits", gpus_per_worker=1), held=[granted]) == []
+
+
+OTHER_GANGS = [
+    {"workers": 4},
+    {"cpus_per_worker": 3},
+    {"gpus_per_worker": 2},
+    {"memory_per_worker": 2**30},
+    {"custom": {"licence": 1}},
+    {"labels": {"zone": "1"}},
+    {"accelerator": "A100"},
+    {"placement": "spread"},
+    {"nodes": 2},
+    {"workers_per_node": 1},
+    {"uneven": True},
+]
+
+
+@pytest.mark.parametrize("other", OTHER_GANGS)
+def test_what_is_known_of_one_gang_is_not_taken_for_another(other):
+    gang = Resources(2)
+    assert footprint(gang) == footprint(Resources(2))
+    assert footprint(gang) != footprint(replace(gang, **other))
+
+
+def test_the_gangs_above_differ_in_every_way_a_gang_can():
+    tried = {key for other in OTHER_GANGS for key in other}
+    assert tried == {field.name for field in fields(Resources)}
 
 
 def test_two_clusters_may_name_their_nodes_alike(node, cluster, waiting, running):

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - the sentences have a times sign
 from __future__ import annotations
 
 import pytest
@@ -43,8 +44,7 @@ def test_a_worker_of_too_much_memory(misfit):
 
 def test_a_resource_that_no_node_has(misfit):
     assert misfit(custom={"licence": 2}) == (
-        "needs 2 licence on one node; the largest node (node-b, cluster local) has 4 GPUs, "
-        "0 licence, 16 CPUs, 64 GiB of memory".replace("node-b", "node-a"),
+        f"needs 2 licence on one node; {LARGEST.replace('16', '0 licence, 16')}",
         "lower resources.custom.licence (now 2)",
     )
 
@@ -91,6 +91,16 @@ def test_an_accelerator_that_no_node_has(misfit):
     assert misfit(accelerator="H100") == (
         "needs H100 nodes; cluster local has none",
         "correct resources.accelerator; there is A100",
+    )
+
+
+def test_the_largest_node_is_one_that_matches(node, cluster):
+    a100 = {"ray.io/accelerator-type": "A100"}
+    local = cluster(node("a", gpus=2, labels=a100), node("b", gpus=8))
+    gang = Resources(1, gpus_per_worker=4, accelerator="A100")
+    assert str(never_fits(gang, [local], "any")) == (
+        "needs 4 GPUs on one A100 node; the largest A100 node (node-a, cluster local) has "
+        "2 GPUs, 16 CPUs, 64 GiB of memory"
     )
 
 

@@ -28,6 +28,11 @@ def test_pack_keeps_cpu_jobs_away_from_idle_gpus(node):
     assert fit(Resources(8), nodes) == (("id-b", 8),)
 
 
+def test_pack_spares_idle_gpus_even_where_they_would_be_the_tighter_fit(node):
+    nodes = [node(name, cpus=8) for name in "ab"] + [node(n, cpus=12, gpus=0) for n in "cd"]
+    assert fit(Resources(16), nodes) == (("id-c", 8), ("id-d", 8))
+
+
 def test_pack_puts_cpu_jobs_beside_busy_gpus(node):
     nodes = [node("a"), node("b", free_gpus=0)]
     assert fit(Resources(8), nodes) == (("id-b", 8),)
@@ -60,6 +65,12 @@ def test_an_uneven_gang_leaves_the_larger_of_two_nodes_that_would_do(node):
     assert fit(gpus(12, uneven=True), nodes) == (("id-a", 7), ("id-c", 5))
 
 
+def test_an_uneven_gang_takes_a_small_node_only_if_the_others_hold_the_rest(node):
+    nodes = [node("a", free_gpus=2), node("b", gpus=8, free_gpus=3), node("c", gpus=8)]
+    assert fit(gpus(10, uneven=True), nodes) == (("id-c", 8), ("id-a", 2))
+    assert fit(gpus(11, uneven=True), nodes) == (("id-c", 8), ("id-b", 3))
+
+
 def test_the_node_with_most_ranks_comes_first(node):
     nodes = [node("a", free_gpus=1), node("b", free_gpus=3)]
     assert fit(gpus(4, uneven=True), nodes) == (("id-b", 3), ("id-a", 1))
@@ -74,6 +85,11 @@ def test_spread_takes_as_many_nodes_as_possible(node):
 def test_spread_takes_the_roomiest_nodes(node):
     nodes = [node("a", free_gpus=1), node("b"), node("c", free_gpus=3)]
     assert fit(gpus(2, placement="spread"), nodes) == (("id-b", 1), ("id-c", 1))
+
+
+def test_spread_spares_idle_gpus_where_rooms_are_equal(node):
+    nodes = [node("a"), node("b", gpus=0), node("c", gpus=0)]
+    assert fit(Resources(2, placement="spread"), nodes) == (("id-b", 1), ("id-c", 1))
 
 
 def test_spread_takes_fewer_nodes_when_equal_ranks_need_it(node):
@@ -119,6 +135,9 @@ def test_fractions_fit_as_exactly_as_ray_counts_them(node):
     assert 0.1 + 0.2 > 0.3
     assert fit(Resources(3, cpus_per_worker=0.1), [node("a", free_cpus=0.3)]) == (("id-a", 3),)
     assert fit(Resources(3, cpus_per_worker=0.1), [node("a", free_cpus=0.2999)]) is None
+    assert 0.57 * 10_000 < 5700
+    assert fit(Resources(4, cpus_per_worker=0.57), [node("a", free_cpus=2.2799)]) is None
+    assert fit(Resources(4, cpus_per_worker=0.57), [node("a", free_cpus=2.28)]) is not None
 
 
 def test_a_worker_that_needs_nothing_fits_everywhere(node):
@@ -159,6 +178,11 @@ def test_what_a_gang_takes_is_gone(node):
 def test_a_grant_that_no_report_knows_yet_is_subtracted(node, running):
     unknown = running("bert", ("id-a", 3), gpus_per_worker=1, is_counted=False)
     assert not has_place(gpus(2), Room.free([node("a")], [unknown]))
+
+
+def test_a_grant_that_no_report_knows_yet_is_subtracted_from_what_strangers_left(node, running):
+    unknown = running("bert", ("id-a", 1), gpus_per_worker=1, is_counted=False)
+    assert not has_place(gpus(2), Room.free([node("a", free_gpus=2)], [unknown]))
 
 
 def test_a_grant_that_the_report_knows_is_not_subtracted_twice(node, running):

@@ -1,4 +1,5 @@
 """The sentences themselves: what a user reads under `launcher why`."""
+# ruff: noqa: RUF001 - the sentences have a times sign
 
 from __future__ import annotations
 
@@ -66,6 +67,14 @@ def test_only_nodes_that_match_count(node, waiting, why):
     )
 
 
+def test_what_a_job_holds_on_other_nodes_is_left_out(node, waiting, running, why):
+    nodes = [node("a", free_gpus=1, labels={"zone": "1"}), node("b", free_gpus=1)]
+    held = [running("bert", ("id-a", 3), ("id-b", 3), gpus_per_worker=1)]
+    assert why(nodes, waiting("w", gpus_per_worker=2, labels={"zone": "1"}), held=held) == (
+        "needs 2 GPUs on nodes with zone=1, 1 is free (node-a: 1 of 4; bert holds 3)"
+    )
+
+
 def test_memory_is_told_as_a_size(node, waiting, running, why):
     held = [running("bert", ("id-a", 1), memory_per_worker=48 * GIB, is_counted=False)]
     assert why([node("a")], waiting("w", memory_per_worker=32 * GIB), held=held) == (
@@ -76,7 +85,7 @@ def test_memory_is_told_as_a_size(node, waiting, running, why):
 def test_enough_is_free_but_on_different_nodes(node, waiting, why):
     nodes = [node("a", free_gpus=2), node("b", free_gpus=2)]
     assert why(nodes, waiting("w", gpus_per_worker=4)) == (
-        "needs 4 GPUs on one node, no node has that free "
+        "needs 4 GPUs on one node; no node has that free "
         "(node-a: 2 of 4; node-b: 2 of 4; others on the cluster hold 4)"
     )
 
@@ -84,7 +93,7 @@ def test_enough_is_free_but_on_different_nodes(node, waiting, why):
 def test_room_for_some_of_the_workers(node, waiting, why):
     nodes = [node("a", free_gpus=3), node("b", free_gpus=3)]
     assert why(nodes, waiting("w", workers=3, gpus_per_worker=2, uneven=True)) == (
-        "needs 3 workers × 2 GPUs, there is room for 2 "
+        "needs 3 workers × 2 GPUs; there is room for 2 "
         "(node-a: 3 of 4; node-b: 3 of 4; others on the cluster hold 2)"
     )
 
@@ -92,7 +101,7 @@ def test_room_for_some_of_the_workers(node, waiting, why):
 def test_room_for_all_workers_but_not_the_same_number_on_each_node(node, waiting, why):
     nodes = [node("a", free_gpus=3), node("b", free_gpus=1)]
     assert why(nodes, waiting("w", workers=4, gpus_per_worker=1)) == (
-        "needs 4 workers × 1 GPU, the same number on each node, what is free is scattered "
+        "needs 4 workers × 1 GPU, the same number on each node; what is free is scattered "
         "(node-a: 3 of 4; node-b: 1 of 4; others on the cluster hold 4)"
     )
 
@@ -100,7 +109,7 @@ def test_room_for_all_workers_but_not_the_same_number_on_each_node(node, waiting
 def test_two_resources_that_are_free_on_different_nodes(node, waiting, why):
     nodes = [node("a", free_gpus=0), node("b", free_cpus=0)]
     assert why(nodes, waiting("w", gpus_per_worker=1, cpus_per_worker=2)) == (
-        "needs 1 GPU, 2 CPUs on one node, no node has that free (node-b: 4 of 4 GPUs, "
+        "needs 1 GPU, 2 CPUs on one node; no node has that free (node-b: 4 of 4 GPUs, "
         "0 of 16 CPUs; node-a: 0 of 4 GPUs, 16 of 16 CPUs; "
         "others on the cluster hold 4 GPUs, 16 CPUs)"
     )
@@ -147,7 +156,7 @@ def test_a_cluster_that_does_not_answer(node, cluster, waiting, why):
         "cluster prod does not answer (silent for 40s)"
     )
     assert why([], waiting("w"), others=[prod, lab]) == (
-        "cluster prod does not answer (silent for 40s), lab does not answer (silent for 1m30s)"
+        "cluster lab does not answer (silent for 1m30s), prod does not answer (silent for 40s)"
     )
 
 
@@ -161,6 +170,6 @@ def test_a_cluster_without_nodes(cluster, waiting, why):
 
 
 def test_back_off(node, waiting, why):
-    assert why([node("a")], waiting("w", not_before=108.0)) == (
+    assert why([node("a")], waiting("w", not_before=108.4)) == (
         "backs off after its last attempt; the next is due in 8s"
     )

@@ -139,7 +139,8 @@ SPECS = st.builds(
     dictionary(
         gpus_per_worker=st.integers(0, 8), cpus_per_worker=COUNT, accelerator=FILLED,
         memory_per_worker=st.integers(2**20, 2**40),
-        custom=st.dictionaries(NAMES, st.floats(0.001, 100)), labels=st.dictionaries(FILLED, FILLED),
+        custom=st.dictionaries(NAMES, st.floats(0.001, 100)),
+        labels=st.dictionaries(FILLED, FILLED),
     ),
     dictionary(
         name=NAMES, workdir=FILLED, project=NAMES, cluster=NAMES, priority=st.integers(0, 100),

@@ -47,6 +47,7 @@ def _jobs() -> None:
         sa.Column("resources", sa.Text(), nullable=False),
         sa.Column("policy", sa.Text(), nullable=False),
         sa.Column("submitted_at", sa.Double(), nullable=False),
+        sa.Column("user", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("queued_at", sa.Double(), nullable=False),
         sa.Column("ended_at", sa.Double()),
@@ -185,6 +186,7 @@ def _points() -> None:
         sa.Column("step", sa.BigInteger()),
         sa.Column("total_steps", sa.BigInteger()),
         sa.Column("last_at", sa.Double()),
+        sa.Column("rest", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("job_id", "attempt", "rank", name="pk_spools"),
     )
     op.create_table(

@@ -1,0 +1,65 @@
+"""`launcher up`: start the server and Ray on this machine."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from launcher.cli import _output, _words
+from launcher.cli._options import connect, output_option
+from launcher.client import Client
+from launcher.errors import SpecError, UnreachableError
+from launcher.model.wire import NodeReport
+from launcher.units import format_size
+from launcher.views import ServerView, as_json
+
+_POLL_S = 0.2
+
+
+@click.command()
+@click.option("--timeout", default=120.0, show_default=True, help="Seconds to wait for a node.")
+@output_option()
+def command(timeout: float, output: str) -> None:
+    """Start the server and Ray on this machine, and wait until a node is there."""
+    client = connect(start=True)
+    server = _await_node(client, timeout)
+    if output == "json":
+        _output.print_json(as_json(server))
+        return
+    print(f"server  {server.url}")
+    for cluster in server.clusters:
+        for node in cluster.nodes:
+            print(f"node    {_node(node)} (cluster {cluster.name})")
+    _output.note("next: launcher run job.yaml; launcher down stops everything")
+
+
+def _await_node(client: Client, timeout_s: float) -> ServerView:
+    """The server's state once a live cluster has a node."""
+    give_up = time.monotonic() + timeout_s
+    told = False
+    while True:
+        server = client.server()
+        if any(cluster.live and cluster.nodes for cluster in server.clusters):
+            return server
+        if not server.embedded and not server.clusters:
+            raise SpecError(
+                f"the server at {client.url} is no embedded one and has no cluster",
+                hint="launcher executor on a machine of a Ray cluster gives it one",
+            )
+        if time.monotonic() > give_up:
+            raise UnreachableError(
+                f"no node came up within {timeout_s:g}s",
+                hint=f"the logs in {server.state_dir} tell more",
+            )
+        if not told:
+            _output.note("waiting for Ray (a cold start takes some seconds)")
+            told = True
+        time.sleep(_POLL_S)
+
+
+def _node(node: NodeReport) -> str:
+    cpus, gpus = node.total.get("CPU", 0.0), node.total.get("GPU", 0.0)
+    memory = format_size(node.total.get("memory", 0.0))
+    parts = [_words.plural(int(cpus), "CPU"), _words.plural(int(gpus), "GPU"), memory]
+    return f"{node.host}: {', '.join(parts)}"

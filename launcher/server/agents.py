@@ -1,0 +1,156 @@
+"""What agents say of their ranks, and the orders they get. The proofs of death are weighed here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+
+from sqlalchemy import Connection
+
+from launcher.errors import ConflictError, NotFoundError
+from launcher.model.checkpoint import Manifest
+from launcher.model.job import Change, Event, Job
+from launcher.model.wire import (
+    AgentReport,
+    AgentSetup,
+    AgentStatus,
+    CheckpointRef,
+    Orders,
+)
+from launcher.names import allocation_id
+from launcher.server import rules
+from launcher.server.control import Control
+from launcher.spec.jobspec import JobSpec
+from launcher.spec.launch import to_launch
+from launcher.store import checkpoints
+from launcher.store.checkpoints import StoredCheckpoint
+from launcher.units import format_size
+
+
+class Agents:
+    """Synchronous; called from worker threads. `clock` is monotonic."""
+
+    def __init__(self, control: Control, clock: Callable[[], float] = time.monotonic) -> None:
+        self._control = control
+        self._clock = clock
+        self._started = clock()
+        self._answered: dict[tuple[str, int], float] = {}
+        """When each agent's lease was renewed last; after a restart, the restart counts."""
+
+    def setup(self, job_id: str, wanted: str) -> AgentSetup:
+        """What an agent of the allocation needs once.
+
+        Raises:
+            NotFoundError: the job does not have that allocation now.
+        """
+        with self._control.store.read() as tx:
+            job = self._control.get(tx, job_id)
+        if job.allocation is None or job.allocation.id != wanted:
+            raise NotFoundError(f"no allocation '{wanted}'")
+        launch = to_launch(JobSpec.model_validate(job.spec), job.id, job.code)
+        return AgentSetup(launch, tuple(slot.ranks for slot in job.allocation.slots))
+
+    def sync(self, job_id: str, status: AgentStatus) -> Orders:
+        """Take an agent's status, and answer with its orders."""
+        number = _number_of(status.allocation, job_id)
+        now = self._control.clock()
+        job = self._control.change(
+            job_id,
+            lambda job, _: rules.take_status(job, number, status, self._living(job), now),
+        )
+        return self.orders(job, number, status.index)
+
+    def orders(self, job: Job, number: int, index: int) -> Orders:
+        """The orders of one agent; giving them renews its lease."""
+        self._answered[allocation_id(job.id, number), index] = self._clock()
+        return rules.orders_for(job, number, index)
+
+    def _living(self, job: Job) -> set[str]:
+        """Those of the allocation's nodes that the executor does not report as lost."""
+        allocation, floor = job.allocation, self._control.floor
+        if allocation is None:
+            return set()
+        nodes = {slot.node_id for slot in allocation.slots}
+        return {node for node in nodes if floor.is_node_alive(allocation.cluster, node)}
+
+    def look(self, job_id: str, number: int, index: int) -> Orders:
+        """The orders as they are now, for a request that waits."""
+        with self._control.store.read() as tx:
+            job = self._control.get(tx, job_id)
+        return self.orders(job, number, index)
+
+    def weigh(self, job: Job, number: int, report: AgentReport, now: float) -> Change:
+        """What the executor's view of an agent proves, beside when this server heard it last."""
+        return rules.weigh(job, number, report, self._unheard_s(job.id, number, report.index), now)
+
+    def _unheard_s(self, job_id: str, number: int, index: int) -> float:
+        renewed = self._answered.get((allocation_id(job_id, number), index), self._started)
+        return self._clock() - renewed
+
+    def expire(self, job: Job, now: float) -> Change:
+        """Give up what nobody has heard of for so long that its agents have closed themselves."""
+        allocation = job.allocation
+        if allocation is None:
+            return Change(job)
+        cluster_s = self._control.floor.silent_s(allocation.cluster)
+        unheard_s = {
+            slot.index: min(cluster_s, self._unheard_s(job.id, allocation.number, slot.index))
+            for slot in allocation.slots
+        }
+        return rules.expire(job, unheard_s, now)
+
+    def commit(self, job_id: str, manifest: Manifest) -> CheckpointRef | None:
+        """Commit a checkpoint whose blobs are all there; None while parts of it are missing.
+
+        Raises:
+            ConflictError: its attempt is not the job's newest, or blobs are missing.
+        """
+        missing = self._control.store.blobs.missing([entry.sha256 for entry in manifest.files])
+        if missing:
+            raise ConflictError(f"{len(missing)} of its files were not uploaded")
+        pruned: list[StoredCheckpoint] = []
+        committed: list[StoredCheckpoint] = []
+
+        def step(job: Job, tx: Connection) -> Change:
+            if job.attempt is None or job.attempt.number != manifest.attempt:
+                text = f"checkpoint of step {manifest.step} refused: its attempt is over"
+                return Change(job, (Event("checkpoint-refused", text, manifest.attempt),))
+            now = self._control.clock()
+            before = {stored.id for stored in checkpoints.list_(tx, job_id)}
+            if manifest.sharded:
+                world = sum(slot.ranks for slot in job.allocation.slots) if job.allocation else 1
+                stored = checkpoints.add_part(tx, job_id, manifest, world, now)
+            else:
+                stored = checkpoints.commit(tx, job_id, manifest, now)
+            if stored is None:
+                return Change(job)
+            committed.append(stored)
+            pruned.extend(checkpoints.prune(tx, job_id, job.policy.keep_last))
+            if stored.id in before:
+                return Change(job)
+            text = f"checkpoint of step {stored.step} committed ({format_size(stored.size)})"
+            return Change(job, (Event("checkpoint", text, manifest.attempt),))
+
+        job = self._control.change(job_id, step)
+        self._collect_garbage(pruned)
+        if committed:
+            return CheckpointRef(committed[0].id, committed[0].step)
+        if job.attempt is None or job.attempt.number != manifest.attempt:
+            raise ConflictError(f"attempt {manifest.attempt} is over")
+        return None
+
+    def _collect_garbage(self, pruned: Iterable[StoredCheckpoint]) -> None:
+        digests = {entry.sha256 for stored in pruned for entry in stored.manifest.files}
+        if not digests:
+            return
+        with self._control.store.read() as tx:
+            digests -= checkpoints.referenced(tx)
+        for digest in digests:
+            self._control.store.blobs.delete(digest)
+
+
+def _number_of(identity: str, job_id: str) -> int:
+    owner, _, number = identity.rpartition(".")
+    if owner != job_id or not number.isdigit():
+        raise NotFoundError(f"no allocation '{identity}' of job '{job_id}'")
+    return int(number)

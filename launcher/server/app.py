@@ -1,0 +1,81 @@
+"""The application: services, routes, and errors as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+
+from launcher import __version__
+from launcher.errors import (
+    ConflictError,
+    LauncherError,
+    NotFoundError,
+    SpecError,
+    UnauthorizedError,
+)
+from launcher.server.agents import Agents
+from launcher.server.control import Control
+from launcher.server.executors import Executors
+from launcher.server.floor import Floor
+from launcher.server.notify import Notifier
+from launcher.server.routes import agent, executor, follow, jobs, pages, system
+from launcher.server.routes.context import Services
+from launcher.server.scheduling import schedule_for_ever
+from launcher.server.settings import Settings
+from launcher.server.showing import Showing
+from launcher.store import Store
+from launcher.store.disk import DiskFullError
+
+_STATUS: dict[type[LauncherError], int] = {
+    UnauthorizedError: 401,
+    NotFoundError: 404,
+    ConflictError: 409,
+    SpecError: 422,
+    DiskFullError: 507,
+}
+
+
+def make_app(store: Store, settings: Settings, floor: Floor) -> FastAPI:
+    """The application over an open store."""
+
+    @contextlib.asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        control = Control(store, Notifier(asyncio.get_running_loop()), floor)
+        agents = Agents(control)
+        app.state.services = Services(
+            settings,
+            control,
+            agents,
+            Executors(control, agents),
+            Showing(control, settings, time.time()),
+        )
+        scheduling = asyncio.create_task(schedule_for_ever(control, agents))
+        try:
+            yield
+        finally:
+            scheduling.cancel()
+
+    app = FastAPI(title="launcher", version=__version__, lifespan=life)
+    for group in (
+        system.open_router,
+        system.router,
+        jobs.router,
+        follow.router,
+        executor.router,
+        agent.router,
+        pages.router,
+    ):
+        app.include_router(group)
+    app.add_exception_handler(LauncherError, _tell)
+    return app
+
+
+async def _tell(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, LauncherError)
+    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
+    return JSONResponse({"error": error.message, "hint": error.hint}, status_code=status)

@@ -1,0 +1,265 @@
+"""The one place of the server that changes jobs: load, let `lifecycle` decide, save, notify."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection
+
+from launcher import names
+from launcher.errors import ConflictError, NotFoundError, SpecError
+from launcher.model import lifecycle
+from launcher.model.ending import Ending
+from launcher.model.job import Change, Event, Job, Policy, Resources
+from launcher.model.states import JobState
+from launcher.scheduler.fits import never_fits
+from launcher.server import rules
+from launcher.server.floor import Floor
+from launcher.server.notify import JOBS, SCHEDULE, Notifier, cluster_topic, job_topic
+from launcher.spec.jobspec import JobSpec
+from launcher.spec.launch import decide_gpus
+from launcher.store import Store, checkpoints, events, jobs
+
+log = logging.getLogger(__name__)
+
+Step = Callable[[Job, Connection], Change]
+
+
+class Control:
+    """Synchronous; called from worker threads. `clock` gives seconds since the epoch."""
+
+    def __init__(
+        self, store: Store, notifier: Notifier, floor: Floor, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.store, self.notifier, self.floor, self.clock = store, notifier, floor, clock
+
+    # --- changing --------------------------------------------------------------------------------
+
+    def change(self, job_id: str, step: Step) -> Job:
+        """Let `step` decide on the stored job, and store what it decided.
+
+        Raises:
+            NotFoundError: there is no such job.
+        """
+        with self.store.begin() as tx:
+            job = self.get(tx, job_id)
+            change = step(job, tx)
+            if change.job == job and not change.events:
+                return job
+            saved = jobs.save(tx, change.job)
+            events.append(tx, job_id, change.events, self.clock())
+        for event in change.events:
+            log.info("%s: %s", job_id, event.text)
+        self._tell(saved)
+        return saved
+
+    def _tell(self, job: Job) -> None:
+        topics = [job_topic(job.id), JOBS, SCHEDULE]
+        if job.allocation is not None:
+            topics.append(cluster_topic(job.allocation.cluster))
+        self.notifier.notify(*topics)
+
+    def get(self, tx: Connection, job_id: str) -> Job:
+        """The stored job.
+
+        Raises:
+            NotFoundError: there is none of that id.
+        """
+        job = jobs.get(tx, job_id)
+        if job is None:
+            raise NotFoundError(f"no job '{job_id}'", hint="`launcher list` shows all jobs")
+        return job
+
+    # --- what people want ------------------------------------------------------------------------
+
+    def submit(
+        self, spec: JobSpec, *, code: str, user: str, key: str | None, python: str | None
+    ) -> tuple[Job, bool]:
+        """Queue a job; gives it and whether it is new. The same key gives the same job again.
+
+        Args:
+            spec: validated.
+            code: sha256 of the packaged workdir, which was uploaded before; empty for none.
+            user: who submits.
+            key: idempotency key.
+            python: interpreter of the submitter, for jobs that name none, on the embedded cluster.
+
+        Raises:
+            SpecError: the package is missing, or no cluster could ever hold the gang.
+        """
+        now = self.clock()
+        with self.store.read() as tx:
+            known = jobs.by_key(tx, key) if key else None
+            views = self.floor.clusters(tx)
+            if known:
+                return self.get(tx, known), False
+        if code and not self.store.blobs.has(code):
+            raise SpecError("the packaged workdir was not uploaded", hint="submit again")
+        if python and spec.python.interpreter is None:
+            chosen = spec.python.model_copy(update={"interpreter": python})
+            spec = spec.model_copy(update={"python": chosen})
+        has_gpus = any(node.total.get("GPU") for view in views for node in view.nodes)
+        spec = decide_gpus(spec, cluster_has_gpus=has_gpus or self.floor.local_gpus() > 0)
+        job = new_job(spec, code=code, user=user, now=now)
+        misfit = never_fits(job.resources, views, job.cluster)
+        if misfit is not None:
+            raise SpecError(misfit.message, hint=misfit.hint)
+        with self.store.begin() as tx:
+            jobs.insert(tx, job, key)
+            events.append(tx, job.id, [Event("submitted", f"submitted by {user}")], now)
+        log.info("%s: submitted by %s", job.id, user)
+        self._tell(job)
+        return job, True
+
+    def cancel(self, job_id: str, *, by: str, force: bool) -> Job:
+        now = self.clock()
+        return self.change(job_id, lambda job, _: lifecycle.cancel(job, now, by=by, force=force))
+
+    def retry(self, job_id: str, *, by: str) -> Job:
+        """Queue an ended job again; it resumes from its newest checkpoint.
+
+        Raises:
+            ConflictError: it has not ended, or it succeeded.
+        """
+        now = self.clock()
+
+        def step(job: Job, _: Connection) -> Change:
+            try:
+                return lifecycle.retry(job, now, by=by)
+            except lifecycle.IllegalTransitionError as error:
+                raise ConflictError(
+                    f"job '{job.id}' is {job.state}: only a failed or cancelled one is retried",
+                    hint=f"submit its spec again, or see `launcher show {job.id}`",
+                ) from error
+
+        return self.change(job_id, step)
+
+    def declare_lost(self, job_id: str, *, by: str) -> Job:
+        """A person's word that nothing of the job runs any more: closes its silent slots."""
+        now = self.clock()
+
+        def step(job: Job, _: Connection) -> Change:
+            allocation = job.allocation
+            if allocation is None or job.attempt is None or job.attempt.is_over:
+                raise ConflictError(f"job '{job.id}' has no running attempt")
+            attempt = job.attempt.number
+            open_slots = [slot.index for slot in allocation.slots if not slot.has_ended(attempt)]
+            proof = f"declared lost by {by}"
+            return rules.close_slots(job, open_slots, now, proof=proof, lost=Ending.CLUSTER_LOST)
+
+        return self.change(job_id, step)
+
+    def resolve(self, text: str) -> str:
+        """Id of the one job that the text can mean: an id, or a beginning of it or its random part.
+
+        Raises:
+            NotFoundError: no job; ConflictError: several.
+        """
+        with self.store.read() as tx:
+            found = jobs.match(tx, text)
+        if not found:
+            raise NotFoundError(f"no job '{text}'", hint="`launcher list` shows all jobs")
+        if len(found) > 1 and text not in found:
+            raise ConflictError(
+                f"'{text}' can mean {', '.join(found)}", hint="type a few letters more"
+            )
+        return text if text in found else found[0]
+
+    # --- tokens ----------------------------------------------------------------------------------
+
+    def job_token(self, job_id: str) -> str:
+        """Opens one job to its agents. Derived, so that nothing secret is stored."""
+        digest = hmac.new(self.store.secret, f"job:{job_id}".encode(), hashlib.sha256)
+        return f"{job_id}.{digest.hexdigest()}"
+
+    def job_of_token(self, token: str) -> str | None:
+        """The job that a token opens; None when it is no valid job token."""
+        job_id, _, _ = token.rpartition(".")
+        return job_id if job_id and hmac.compare_digest(self.job_token(job_id), token) else None
+
+    # --- the scheduler's hand --------------------------------------------------------------------
+
+    def grant(self, job_id: str, cluster: str, ranks_by_node: tuple[tuple[str, int], ...]) -> Job:
+        """Carry out a placement, unless the job moved on meanwhile."""
+        now = self.clock()
+
+        def step(job: Job, tx: Connection) -> Change:
+            if job.state is not JobState.QUEUED:
+                return Change(job)
+            return lifecycle.place(job, cluster, ranks_by_node, now, newest(tx, job_id))
+
+        return self.change(job_id, step)
+
+    def grant_in_place(self, job_id: str) -> Job:
+        now = self.clock()
+
+        def step(job: Job, tx: Connection) -> Change:
+            if not lifecycle.wants_grant(job, now):
+                return Change(job)
+            return lifecycle.grant_in_place(job, now, newest(tx, job_id))
+
+        return self.change(job_id, step)
+
+    def tick(self, job_id: str) -> Job:
+        now = self.clock()
+        return self.change(job_id, lambda job, _: lifecycle.tick(job, now))
+
+    def set_reason(self, job_id: str, reason: str) -> None:
+        def step(job: Job, _: Connection) -> Change:
+            waits = job.state is JobState.QUEUED
+            return Change(replace(job, reason=reason) if waits else job)
+
+        self.change(job_id, step)
+
+
+def newest(tx: Connection, job_id: str) -> tuple[int, int] | None:
+    """Id and step of the newest committed checkpoint."""
+    found = checkpoints.newest(tx, job_id)
+    return (found.id, found.step) if found else None
+
+
+def new_job(spec: JobSpec, *, code: str, user: str, now: float) -> Job:
+    """A queued job of a spec whose GPUs are decided."""
+    wanted, limits = spec.resources, spec.timeouts
+    dump: dict[str, Any] = spec.model_dump(mode="json")
+    name = spec.name or "job"
+    return Job(
+        id=names.new_job_id(name),
+        name=name,
+        project=spec.project,
+        priority=spec.priority,
+        cluster=spec.cluster,
+        spec=dump,
+        code=code,
+        resources=Resources(
+            workers=wanted.workers,
+            cpus_per_worker=wanted.cpus_per_worker,
+            gpus_per_worker=wanted.gpus_per_worker or 0,
+            memory_per_worker=wanted.memory_per_worker or 0,
+            custom=dict(wanted.custom),
+            labels=dict(wanted.labels),
+            accelerator=wanted.accelerator,
+            placement=wanted.placement,
+            nodes=wanted.nodes,
+            workers_per_node=wanted.workers_per_node,
+            uneven=wanted.uneven,
+        ),
+        policy=Policy(
+            max_retries=spec.retries.max,
+            backoff_s=spec.retries.backoff,
+            run_timeout_s=limits.run,
+            start_timeout_s=limits.start,
+            queue_timeout_s=limits.queue,
+            grace_s=limits.grace,
+            keep_last=spec.checkpoints.keep_last,
+        ),
+        submitted_at=now,
+        queued_at=now,
+        user=user,
+    )

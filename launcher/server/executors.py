@@ -1,0 +1,160 @@
+"""Sessions of executors, what they shall have on their clusters, and what they report."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+
+from launcher.errors import ConflictError, NotFoundError
+from launcher.model import lifecycle
+from launcher.model.ending import Ending
+from launcher.model.job import Allocation, AllocationState, Change, Job
+from launcher.model.wire import (
+    WIRE_VERSION,
+    AllocationReport,
+    Desired,
+    Hello,
+    Report,
+    Session,
+    WantedAllocation,
+    WantedNode,
+    encode,
+)
+from launcher.server import rules
+from launcher.server.agents import Agents
+from launcher.server.control import Control
+from launcher.server.floor import LIVE_S
+from launcher.server.notify import SCHEDULE
+from launcher.store import clusters, jobs
+
+
+class Executors:
+    """Synchronous; called from worker threads."""
+
+    def __init__(self, control: Control, agents: Agents) -> None:
+        self._control, self._agents = control, agents
+        self._told_nodes: dict[str, object] = {}
+
+    def open_session(self, hello: Hello) -> Session:
+        """Make the caller the one executor of its cluster.
+
+        Raises:
+            ConflictError: another session lives, or the executor is of another time.
+        """
+        if hello.wire != WIRE_VERSION:
+            raise ConflictError(
+                f"this server speaks version {WIRE_VERSION} of the protocol, "
+                f"the executor {hello.wire}",
+                hint="install the same version of launcher on both",
+            )
+        floor = self._control.floor
+        with self._control.store.begin() as tx:
+            known = clusters.get(tx, hello.cluster)
+            lives = known is not None and floor.silent_s(hello.cluster) < LIVE_S
+            if lives and known is not None and hello.replaces != known.fence:
+                raise ConflictError(
+                    f"an executor on {known.session_host} serves cluster '{hello.cluster}'",
+                    hint="stop it, or give this one another --cluster name",
+                )
+            fence = clusters.open_session(tx, hello, self._control.clock())
+        floor.forget(hello.cluster)
+        return Session(fence, self._control.store.server_id)
+
+    def desired(self, cluster: str, fence: int) -> Desired:
+        """All that the cluster shall have, and all that it shall give back."""
+        wanted: list[WantedAllocation] = []
+        unwanted: list[WantedAllocation] = []
+        with self._control.store.read() as tx:
+            self._check_fence(clusters.get(tx, cluster), cluster, fence)
+            for allocation in jobs.unreleased(tx, cluster):
+                job = jobs.get(tx, allocation.job_id)
+                if job is None:
+                    continue
+                entry = self._entry(job, allocation)
+                is_wanted = allocation.state is AllocationState.WANTED
+                (wanted if is_wanted else unwanted).append(entry)
+        self._control.floor.heard(cluster)
+        desired = Desired("", tuple(wanted), tuple(unwanted))
+        content = json.dumps(encode(desired), sort_keys=True).encode()
+        return replace(desired, version=hashlib.sha256(content).hexdigest()[:16])
+
+    def take(self, report: Report) -> None:
+        """Take an executor's report."""
+        floor, now = self._control.floor, self._control.clock()
+        with self._control.store.read() as tx:
+            self._check_fence(clusters.get(tx, report.cluster), report.cluster, report.fence)
+        was_live = floor.is_live(report.cluster)
+        floor.heard(report.cluster, report)
+        shape = [(node.node_id, node.total, node.free) for node in report.nodes]
+        if self._told_nodes.get(report.cluster) != shape or not was_live:
+            self._told_nodes[report.cluster] = shape
+            with self._control.store.begin() as tx:
+                clusters.save_nodes(tx, report.cluster, report.fence, report.nodes, now)
+            self._control.notifier.notify(SCHEDULE)
+        for held in report.allocations:
+            if held.state != "orphan":
+                self._take_allocation(report.cluster, held, now)
+
+    def _take_allocation(self, cluster: str, held: AllocationReport, now: float) -> None:
+        job_id, _, number_text = held.id.rpartition(".")
+        number = int(number_text) if number_text.isdigit() else 0
+
+        def step(job: Job, _: object) -> Change:
+            change = Change(job)
+            for agent in held.agents:
+                change = change.then(self._agents.weigh(change.job, number, agent, now))
+            if held.state == "failed":
+                failed = lifecycle.allocation_failed(change.job, number, held.reason, now)
+                change = change.then(failed)
+            elif held.state == "gone":
+                change = change.then(_given_back(change.job, number, now))
+            return change
+
+        try:
+            self._control.change(job_id, step)
+        except NotFoundError:
+            return  # an allocation of a server before a restored backup: it is left alone
+        if held.state == "gone":
+            self._release(cluster, held.id)
+
+    def _release(self, cluster: str, allocation_id: str) -> None:
+        """Its resources are back. An allocation that is still the job's is the job's to change."""
+        job_id, _, number = allocation_id.rpartition(".")
+        self._control.change(job_id, lambda job, _: lifecycle.released(job, int(number)))
+        with self._control.store.begin() as tx:
+            allocation = jobs.allocation(tx, allocation_id)
+            if allocation is not None and allocation.state is AllocationState.STOPPING:
+                jobs.save_allocation(tx, replace(allocation, state=AllocationState.GONE))
+        self._control.notifier.notify(SCHEDULE, f"cluster:{cluster}")
+
+    def _entry(self, job: Job, allocation: Allocation) -> WantedAllocation:
+        per_worker = job.resources.per_worker()
+        nodes = tuple(
+            WantedNode(
+                slot.index,
+                slot.node_id,
+                slot.ranks,
+                {name: amount * slot.ranks for name, amount in per_worker.items()},
+                slot.address,
+            )
+            for slot in allocation.slots
+        )
+        token = self._control.job_token(job.id)
+        return WantedAllocation(allocation.id, job.id, token, nodes)
+
+    def _check_fence(self, known: clusters.Cluster | None, cluster: str, fence: int) -> None:
+        if known is None or known.fence != fence:
+            raise ConflictError(
+                f"session {fence} of cluster '{cluster}' is over", hint="open a new session"
+            )
+
+
+def _given_back(job: Job, number: int, now: float) -> Change:
+    """The executor gave the allocation back, after the end of every agent was proven to it."""
+    allocation = job.allocation
+    if allocation is None or allocation.number != number:
+        return Change(job)
+    indexes = [slot.index for slot in allocation.slots]
+    proof = "its executor gave the allocation back"
+    return rules.close_slots(job, indexes, now, proof=proof, lost=Ending.WORKER_LOST)

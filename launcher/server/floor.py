@@ -1,0 +1,97 @@
+"""What the server knows of its clusters right now: who speaks for them, and what they reported.
+
+Kept in memory, since it is worth nothing after a restart but for the nodes: executors report
+everything anew within a second.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from launcher.model.wire import AllocationReport, Report
+from launcher.scheduler.state import ClusterView, NodeView
+from launcher.store import clusters
+
+LIVE_S = 15.0
+"""An executor that was silent for longer does not speak for its cluster."""
+
+
+@dataclass
+class _Heard:
+    """The last report of one cluster's executor, and when it came (monotonic)."""
+
+    at: float
+    report: Report | None = None
+    states: dict[str, AllocationReport] = field(default_factory=dict)
+
+
+class Floor:
+    """Thread-safe. `clock` is monotonic; no time of another machine is ever compared with it."""
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        local_gpus: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self._clock = clock
+        self.local_gpus = local_gpus
+        """GPUs that the embedded cluster would offer; it may not have been started yet."""
+        self._started = clock()
+        self._heard: dict[str, _Heard] = {}
+        self._lock = threading.Lock()
+
+    def heard(self, cluster: str, report: Report | None = None) -> None:
+        with self._lock:
+            known = self._heard.setdefault(cluster, _Heard(self._clock()))
+            known.at = self._clock()
+            if report is not None:
+                known.report = report
+                known.states = {held.id: held for held in report.allocations}
+
+    def forget(self, cluster: str) -> None:
+        """A new session: what the one before said counts no more."""
+        with self._lock:
+            self._heard[cluster] = _Heard(self._clock())
+
+    def silent_s(self, cluster: str) -> float:
+        """Since when nothing was heard; after a restart of the server, since that."""
+        known = self._heard.get(cluster)
+        return self._clock() - (known.at if known else self._started)
+
+    def is_live(self, cluster: str) -> bool:
+        known = self._heard.get(cluster)
+        return known is not None and known.report is not None and self.silent_s(cluster) < LIVE_S
+
+    def state_of(self, cluster: str, allocation: str) -> AllocationReport | None:
+        known = self._heard.get(cluster)
+        return known.states.get(allocation) if known else None
+
+    def is_node_alive(self, cluster: str, node_id: str) -> bool:
+        known = self._heard.get(cluster)
+        if known is None or known.report is None:
+            return True  # nobody said that it is not
+        return any(node.node_id == node_id for node in known.report.nodes)
+
+    def clusters(self, tx: Connection) -> list[ClusterView]:
+        """Every cluster as the scheduler sees it."""
+        views = []
+        for row in clusters.all(tx):
+            known = self._heard.get(row.name)
+            nodes = known.report.nodes if known and known.report else row.nodes
+            views.append(
+                ClusterView(
+                    row.name,
+                    tuple(
+                        NodeView(row.name, n.node_id, n.host, n.total, n.free, n.labels)
+                        for n in nodes
+                    ),
+                    self.is_live(row.name),
+                    self.silent_s(row.name),
+                )
+            )
+        return views

@@ -1,0 +1,130 @@
+"""Runs a server: opens the store, binds the port, tells where it is, serves."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import random
+import socket
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import uvicorn
+
+from launcher import __version__
+from launcher.clusters.local import LocalRay
+from launcher.errors import ConflictError, LauncherError
+from launcher.server.app import make_app
+from launcher.server.embedded import keep_executor
+from launcher.server.floor import Floor
+from launcher.server.process import SERVER, own_token, running_server, write_record
+from launcher.server.settings import Settings
+from launcher.store import open_store
+
+log = logging.getLogger(__name__)
+
+
+def serve(
+    state_dir: Path,
+    *,
+    host: str,
+    port: int,
+    database_url: str | None = None,
+    public_url: str | None = None,
+    embedded: bool = False,
+) -> None:
+    """Serve until the process is told to end.
+
+    Args:
+        state_dir: database, logs and blobs; made if need be.
+        host: address to listen on.
+        port: to listen on; 0 takes a free one, for an embedded server the one it had before.
+        database_url: PostgreSQL in place of SQLite.
+        public_url: how others reach this server, where that differs from host and port.
+        embedded: this user's own server: keeps an executor with Ray on this machine.
+
+    Raises:
+        ConflictError: another server runs on this folder.
+        LauncherError: the port is taken, or the store cannot be opened.
+    """
+    logging.basicConfig(
+        level=os.environ.get("LAUNCHER_LOG_LEVEL", "INFO"),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    state_dir = state_dir.absolute()
+    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    running = running_server(state_dir)
+    if running is not None:
+        raise ConflictError(f"a server runs on {state_dir} already: {running}")
+    listening = _bind(host, port) if port else _bind_own_port(state_dir, host)
+    url = public_url or f"http://{host}:{listening.getsockname()[1]}"
+    token = own_token(state_dir)
+    store = open_store(state_dir, database_url)
+    server: list[uvicorn.Server] = []
+    settings = Settings(
+        state_dir, url, token, embedded, lambda: setattr(server[0], "should_exit", True)
+    )
+    floor = Floor(local_gpus=_local_gpus(state_dir) if embedded else lambda: 0)
+    config = uvicorn.Config(
+        make_app(store, settings, floor),
+        log_level="warning",
+        timeout_graceful_shutdown=1,
+        timeout_keep_alive=75,
+        ws="none",
+    )
+    server.append(uvicorn.Server(config))
+    write_record(state_dir / SERVER, url=url, version=__version__)
+    log.info("serving %s from %s", url, state_dir)
+    if embedded:
+        keep_executor(state_dir, url, token)
+    try:
+        server[0].run(sockets=[listening])
+    finally:
+        store.close()
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        raise LauncherError(
+            f"{host}:{port} cannot be listened on: {error.strerror}",
+            hint="stop what listens there, or choose another --port",
+        ) from error
+    return listening
+
+
+def _bind_own_port(state_dir: Path, host: str) -> socket.socket:
+    """The port that this folder's server has had from the first: its agents know it by that.
+
+    It lies outside the range from which the kernel gives ephemeral ports, so that it is free
+    again after a restart.
+    """
+    remembered = state_dir / "port"
+    if remembered.exists():
+        port = int(remembered.read_text())
+        try:
+            return _bind(host, port)
+        except LauncherError as error:
+            raise LauncherError(
+                f"port {port}, which this server always had, is taken by another process",
+                hint=f"stop that one; or delete {remembered}, and running jobs are lost to sight",
+            ) from error
+    candidates = random.sample(range(15000, 20000), 200)
+    for port in candidates:
+        with contextlib.suppress(LauncherError):
+            listening = _bind(host, port)
+            remembered.write_text(str(port))
+            return listening
+    raise LauncherError(f"no free port on {host}", hint="name one with --port")
+
+
+def _local_gpus(state_dir: Path) -> Callable[[], int]:
+    """Counts what the embedded cluster offers; asked once, since jobs hold them later."""
+    return cache(LocalRay(state_dir / "ray").offered_gpus)

@@ -1,0 +1,1 @@
+"""The HTTP API: each file one group of routes. Thin: parse, one call, answer."""

@@ -1,0 +1,33 @@
+"""The server itself: how it is, what clusters it has, and its end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, BackgroundTasks, Depends
+
+from launcher import __version__
+from launcher.errors import ConflictError
+from launcher.server.routes.context import Here, must_be_user
+from launcher.views import as_json
+
+open_router = APIRouter(prefix="/api/v1", tags=["server"])
+router = APIRouter(prefix="/api/v1", tags=["server"], dependencies=[Depends(must_be_user)])
+
+
+@open_router.get("/healthz")
+def health(here: Here) -> dict[str, Any]:
+    return {"ok": True, "server_id": here.control.store.server_id, "version": __version__}
+
+
+@router.get("/server")
+def server(here: Here) -> Any:
+    return as_json(here.showing.server())
+
+
+@router.post("/shutdown", status_code=202)
+def shut_down(here: Here, after: BackgroundTasks) -> dict[str, bool]:
+    if not here.settings.embedded:
+        raise ConflictError("this server is not an embedded one", hint="stop its process")
+    after.add_task(here.settings.shut_down)
+    return {"ok": True}

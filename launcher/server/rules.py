@@ -1,0 +1,201 @@
+"""What the words of agents and executors do to a job, and the orders that follow. Pure.
+
+Which silence counts as death (docs/protocol.md): an agent's lease is renewed by the server and by
+the executor's session that is linked to it. When neither has renewed it for the lease and a margin,
+the agent has killed its ranks, provided that the session never broke off: an agent whose executor
+is known to be gone runs on, and then only its machine's word, hours or a person end it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
+
+from launcher.model import lifecycle
+from launcher.model.ending import Ending
+from launcher.model.job import Allocation, Change, Event, Job, Slot
+from launcher.model.wire import (
+    LEASE_MARGIN_S,
+    LEASE_S,
+    ORPHAN_TIMEOUT_S,
+    AgentReport,
+    AgentStatus,
+    CheckpointRef,
+    Orders,
+    encode,
+)
+from launcher.units import format_duration
+
+EXPIRY_S = LEASE_S + LEASE_MARGIN_S
+FORGOTTEN_S = ORPHAN_TIMEOUT_S + EXPIRY_S
+
+
+def take_status(
+    job: Job, number: int, status: AgentStatus, living_nodes: Collection[str], now: float
+) -> Change:
+    """Merge an agent's status into its job: facts only grow, so stale ones change nothing.
+
+    Args:
+        job: as stored.
+        number: of the allocation that the agent belongs to.
+        status: what it says.
+        living_nodes: ids of the allocation's nodes that their executor does not report as lost.
+        now: server clock.
+    """
+    steps: list[Callable[[Job], Change]] = [
+        lambda j: lifecycle.register(j, number, status.index, status.address),
+        lambda j: _take_notes(j, number, status),
+    ]
+    if status.started:
+        steps.append(lambda j: lifecycle.started(j, status.started, now))
+    if status.verdict is not None:
+        verdict = status.verdict
+        steps.append(lambda j: lifecycle.give_verdict(j, status.attempt, verdict))
+    steps += [
+        lambda j, lost=index: _peer_lost(j, number, lost, living_nodes, now)  # type: ignore[misc]
+        for index in status.lost_peers
+    ]
+    if status.quiet:
+        steps.append(lambda j: lifecycle.quiet(j, number, status.index, status.quiet, now))
+    if status.closed:
+        proof = status.closed
+        steps.append(lambda j: lifecycle.close_slot(j, number, status.index, now, proof=proof))
+    return _in_turn(job, steps)
+
+
+def weigh(job: Job, number: int, report: AgentReport, unheard_s: float, now: float) -> Change:
+    """What an executor's view of an agent proves.
+
+    Args:
+        job: as stored.
+        number: of the allocation.
+        report: the executor's view.
+        unheard_s: since when the server itself did not renew the agent's lease.
+        now: server clock.
+    """
+    slot = _slot(job.allocation, number, report.index)
+    if slot is None or slot.closed:
+        return Change(job)
+    if report.state == "dead" and slot.address in {"", report.address}:
+        lost = Ending.WORKER_LOST if report.node_alive else Ending.NODE_LOST
+        proof = "its agent is dead: its machine refuses the connection"
+        return lifecycle.close_slot(job, number, slot.index, now, proof=proof, lost=lost)
+    expired = report.linked and report.silent_s > EXPIRY_S and unheard_s > EXPIRY_S
+    if report.state == "silent" and expired:
+        proof = f"silent for {report.silent_s:.0f} s: its lease has run out"
+        return lifecycle.close_slot(
+            job, number, slot.index, now, proof=proof, lost=Ending.NODE_LOST
+        )
+    return Change(job)
+
+
+def expire(job: Job, unheard_s: Mapping[int, float], now: float) -> Change:
+    """Give up slots that neither server nor executor heard of for so long that they closed."""
+    allocation = job.allocation
+    if allocation is None:
+        return Change(job)
+    proof = f"nothing was heard of it for {format_duration(FORGOTTEN_S)}"
+    return close_slots(
+        job,
+        [slot.index for slot in allocation.slots if unheard_s.get(slot.index, 0.0) > FORGOTTEN_S],
+        now,
+        proof=proof,
+        lost=Ending.CLUSTER_LOST,
+    )
+
+
+def close_slots(
+    job: Job, indexes: Iterable[int], now: float, *, proof: str, lost: Ending
+) -> Change:
+    """Close several slots of the job's allocation at once."""
+    allocation = job.allocation
+    if allocation is None:
+        return Change(job)
+    steps: list[Callable[[Job], Change]] = [
+        lambda j, i=index: lifecycle.close_slot(  # type: ignore[misc]
+            j, allocation.number, i, now, proof=proof, lost=lost
+        )
+        for index in indexes
+    ]
+    return _in_turn(job, steps)
+
+
+def orders_for(job: Job, number: int, index: int) -> Orders:
+    """The orders that follow from a job, for one agent of one of its allocations. Pure."""
+    allocation, attempt = job.allocation, job.attempt
+    slot = _slot(allocation, number, index)
+    if allocation is None or attempt is None or slot is None:
+        return _versioned(Orders("", close=True, job_over=job.state.is_terminal))
+    close = bool(slot.closed) or not allocation.is_wanted
+    granted = attempt.number if attempt.allocation == number else 0
+    others = [other for other in allocation.slots if other.index != index]
+    deserted = not attempt.is_over and any(o.has_ended(attempt.number) for o in others)
+    resume = None
+    if attempt.resume_checkpoint is not None and attempt.resume_step is not None:
+        resume = CheckpointRef(attempt.resume_checkpoint, attempt.resume_step)
+    return _versioned(
+        Orders(
+            "",
+            grant=granted,
+            resume=resume,
+            stop=attempt.stopping is not None or deserted,
+            force=attempt.force,
+            close=close,
+            job_over=job.state.is_terminal,
+            lost_nodes=tuple(o.index for o in others if o.lost is not None),
+            peers=tuple(s.address for s in allocation.slots),
+            notes_taken=slot.notes,
+        )
+    )
+
+
+def _slot(allocation: Allocation | None, number: int, index: int) -> Slot | None:
+    if allocation is None or allocation.number != number:
+        return None
+    return next((slot for slot in allocation.slots if slot.index == index), None)
+
+
+def _versioned(orders: Orders) -> Orders:
+    content = json.dumps(encode(orders), sort_keys=True).encode()
+    return replace(orders, version=hashlib.sha256(content).hexdigest()[:16])
+
+
+def _take_notes(job: Job, number: int, status: AgentStatus) -> Change:
+    slot = _slot(job.allocation, number, status.index)
+    if slot is None or job.allocation is None:
+        return Change(job)
+    fresh = sorted(
+        (note for note in status.notes if note.number > slot.notes), key=lambda note: note.number
+    )
+    if not fresh:
+        return Change(job)
+    taken = replace(slot, notes=fresh[-1].number)
+    slots = tuple(taken if s.index == slot.index else s for s in job.allocation.slots)
+    job = replace(job, allocation=replace(job.allocation, slots=slots))
+    return Change(job, tuple(Event("note", note.text, status.attempt or None) for note in fresh))
+
+
+def _peer_lost(
+    job: Job, number: int, index: int, living_nodes: Collection[str], now: float
+) -> Change:
+    slot = _slot(job.allocation, number, index)
+    if slot is None:
+        return Change(job)
+    alive = slot.node_id in living_nodes
+    return lifecycle.close_slot(
+        job,
+        number,
+        index,
+        now,
+        proof="its agent is dead: its machine refuses the gang's connection",
+        lost=Ending.WORKER_LOST if alive else Ending.NODE_LOST,
+    )
+
+
+def _in_turn(job: Job, steps: Iterable[Callable[[Job], Change]]) -> Change:
+    change = Change(job)
+    for step in steps:
+        change = change.then(step(change.job))
+    return change

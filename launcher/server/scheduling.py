@@ -1,0 +1,96 @@
+"""The loop that grants attempts: looks at all jobs when something changed, and once a second."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from launcher.model.job import AllocationState, Job
+from launcher.model.lifecycle import wants_grant
+from launcher.model.states import JobState
+from launcher.scheduler.decide import decide
+from launcher.scheduler.state import Running, State, Waiting
+from launcher.server.agents import Agents
+from launcher.server.control import Control
+from launcher.server.notify import SCHEDULE
+from launcher.store import jobs
+
+log = logging.getLogger(__name__)
+
+CYCLE_S = 1.0
+_COUNTED = frozenset({"up", "stopping"})
+"""States of an allocation in which Ray's free amounts are without it already."""
+
+
+async def schedule_for_ever(control: Control, agents: Agents) -> None:
+    """One cycle after every change, and one a second for what time alone changes."""
+    while True:
+        ticket = control.notifier.ticket(SCHEDULE)
+        try:
+            await asyncio.to_thread(cycle, control, agents)
+        except Exception:  # the loop is the queue: it must outlive any one job's trouble
+            log.exception("a scheduling cycle broke")
+            await asyncio.sleep(CYCLE_S)
+        await control.notifier.wait(SCHEDULE, ticket, CYCLE_S)
+
+
+def cycle(control: Control, agents: Agents) -> None:
+    """Time's effects, grants in place, then the queue."""
+    now = control.clock()
+    with control.store.read() as tx:
+        active = jobs.active(tx)
+    if not active:
+        return
+    for job in active:
+        control.tick(job.id)
+        if job.attempt is not None and not job.attempt.is_over:
+            control.change(job.id, lambda job, _: agents.expire(job, now))
+        if wants_grant(job, now):
+            control.grant_in_place(job.id)
+    decisions = decide(_state(control, active), now)
+    for placement in decisions.placements:
+        control.grant(placement.job_id, placement.cluster, placement.ranks_by_node)
+    reasons = {job.id: job.reason for job in active}
+    for job_id, reason in decisions.reasons.items():
+        if reason != reasons.get(job_id):
+            control.set_reason(job_id, reason)
+
+
+def _state(control: Control, active: list[Job]) -> State:
+    with control.store.read() as tx:
+        clusters = control.floor.clusters(tx)
+        held = [
+            (allocation, jobs.get(tx, allocation.job_id))
+            for view in clusters
+            for allocation in jobs.unreleased(tx, view.name)
+        ]
+    waiting = tuple(
+        Waiting(
+            job.id,
+            job.name,
+            job.priority,
+            job.submitted_at,
+            job.queued_at,
+            job.not_before,
+            job.cluster,
+            job.resources,
+        )
+        for job in active
+        if job.state is JobState.QUEUED
+    )
+    running = []
+    for allocation, job in held:
+        if job is None or allocation.state is AllocationState.GONE:
+            continue
+        report = control.floor.state_of(allocation.cluster, allocation.id)
+        running.append(
+            Running(
+                job.id,
+                job.name,
+                allocation.cluster,
+                tuple((slot.node_id, slot.ranks) for slot in allocation.slots),
+                job.resources,
+                is_counted=report is not None and report.state in _COUNTED,
+            )
+        )
+    return State(tuple(clusters), waiting, tuple(running))

@@ -1,0 +1,37 @@
+"""What a server was started with."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from launcher.server.process import process_memory
+from launcher.views import Memory
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`url` is how clients, executors and agents reach the server; `token` opens all of it."""
+
+    state_dir: Path
+    url: str
+    token: str
+    embedded: bool = False
+    shut_down: Callable[[], None] = lambda: None
+
+    def memory(self) -> Memory:
+        """Of the processes that stay between jobs, on this machine."""
+        from launcher.clusters.local import LocalRay
+
+        try:
+            executor = json.loads((self.state_dir / "executor.json").read_text())["pid"]
+        except (OSError, ValueError, KeyError):
+            executor = None
+        return Memory(
+            server=process_memory(os.getpid()),
+            executor=process_memory(executor) if executor else None,
+            ray=LocalRay(self.state_dir / "ray").memory_bytes() or None,
+        )

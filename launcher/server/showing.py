@@ -1,0 +1,180 @@
+"""Jobs and clusters as the API shows them: `launcher.views` made from what the store holds."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import Any
+
+from sqlalchemy import Connection
+
+from launcher import __version__, views
+from launcher.model.job import Attempt, Job
+from launcher.model.metric import MetricPoint, stitch
+from launcher.model.wire import WIRE_VERSION
+from launcher.server.control import Control
+from launcher.server.settings import Settings
+from launcher.store import checkpoints, clusters, jobs
+from launcher.store.checkpoints import StoredCheckpoint
+from launcher.store.metrics import StoredProgress
+
+
+class Showing:
+    """Synchronous; called from worker threads."""
+
+    def __init__(self, control: Control, settings: Settings, started_at: float) -> None:
+        self._control, self._settings, self._started_at = control, settings, started_at
+
+    def job(self, job_id: str, *, with_spec: bool = True) -> views.JobView:
+        """One job whole.
+
+        Raises:
+            NotFoundError: there is no such job.
+        """
+        with self._control.store.read() as tx:
+            job = self._control.get(tx, job_id)
+            return self._view(tx, job, with_spec=with_spec)
+
+    def jobs(self, found: list[Job]) -> list[views.JobView]:
+        """Jobs of a list: without their specs and the exits of their ranks."""
+        with self._control.store.read() as tx:
+            return [self._view(tx, job, with_spec=False) for job in found]
+
+    def server(self) -> views.ServerView:
+        floor = self._control.floor
+        with self._control.store.read() as tx:
+            rows = clusters.all(tx)
+            nodes = {row.name: row.nodes for row in rows}
+        shown = tuple(
+            views.ClusterView(
+                name=row.name,
+                kind=row.kind,
+                live=floor.is_live(row.name),
+                silent_s=round(floor.silent_s(row.name), 1),
+                ray_version=row.ray_version,
+                nodes=nodes[row.name] if floor.is_live(row.name) else (),
+            )
+            for row in rows
+        )
+        return views.ServerView(
+            server_id=self._control.store.server_id,
+            version=__version__,
+            wire=WIRE_VERSION,
+            pid=os.getpid(),
+            started_at=self._started_at,
+            url=self._settings.url,
+            state_dir=str(self._settings.state_dir),
+            embedded=self._settings.embedded,
+            clusters=shown,
+            memory=self._settings.memory() if self._settings.embedded else None,
+        )
+
+    def series(
+        self, job_id: str, name: str | None, rank: int | None, *, raw: bool
+    ) -> list[dict[str, Any]]:
+        """Curves as JSON: stitched over the attempts, unless raw."""
+        points = self._control.store.metrics.points(job_id, name, rank)
+        by_series: dict[tuple[str, int], list[MetricPoint]] = {}
+        for point in points:
+            by_series.setdefault((point.name, point.rank), []).append(point)
+        return [
+            {
+                "name": series,
+                "rank": of_rank,
+                "points": [
+                    [point.step, number(point.value), point.time, point.attempt]
+                    for point in (own if raw else stitch(own))
+                ],
+            }
+            for (series, of_rank), own in sorted(by_series.items())
+        ]
+
+    def _view(self, tx: Connection, job: Job, *, with_spec: bool) -> views.JobView:
+        stored = checkpoints.list_(tx, job.id)
+        spec = (jobs.get(tx, job.id) or job).spec if with_spec else None
+        latest = self._control.store.metrics.latest(job.id)
+        framework = job.spec.get("framework", "") if job.spec else ""
+        return views.JobView(
+            id=job.id,
+            name=job.name,
+            state=job.state.value,
+            project=job.project,
+            priority=job.priority,
+            cluster=job.cluster,
+            reason=job.reason or None,
+            user=job.user,
+            submitted_at=job.submitted_at,
+            ended_at=job.ended_at,
+            framework=framework,
+            workers=job.resources.workers,
+            gpus_per_worker=job.resources.gpus_per_worker,
+            cpus_per_worker=job.resources.cpus_per_worker,
+            spec=spec,
+            attempts=tuple(
+                _attempt(attempt, with_exits=with_spec) for attempt in jobs.attempts(tx, job.id)
+            ),
+            failures=job.failures,
+            max_retries=job.policy.max_retries,
+            nodes=self._nodes(tx, job),
+            progress=_progress(self._control.store.metrics.progress(job.id)),
+            latest={name: number(value) for name, value in latest.items()},
+            checkpoints=views.CheckpointCount(len(stored), stored[-1].step if stored else None),
+            page=f"{self._settings.url}/jobs/{job.id}",
+        )
+
+    def _nodes(self, tx: Connection, job: Job) -> tuple[views.JobNodeView, ...]:
+        if job.allocation is None:
+            return ()
+        cluster = clusters.get(tx, job.allocation.cluster)
+        hosts = {node.node_id: node.host for node in cluster.nodes} if cluster else {}
+        first, shown = 0, []
+        for slot in job.allocation.slots:
+            ranks = tuple(range(first, first + slot.ranks))
+            host = hosts.get(slot.node_id, "")
+            shown.append(views.JobNodeView(slot.index, slot.node_id, host, ranks))
+            first += slot.ranks
+        return tuple(shown)
+
+
+def checkpoint(stored: StoredCheckpoint) -> views.CheckpointView:
+    return views.CheckpointView(
+        id=stored.id,
+        attempt=stored.attempt,
+        step=stored.step,
+        size=stored.size,
+        created_at=stored.created_at,
+        metrics={name: number(value) for name, value in stored.manifest.metrics.items()},
+        files=stored.manifest.files,
+    )
+
+
+def number(value: float) -> float | str:
+    """A number as JSON can say it: NaN and the infinities are strings."""
+    return value if math.isfinite(value) else str(value)
+
+
+def _attempt(attempt: Attempt, *, with_exits: bool) -> views.AttemptView:
+    verdict = attempt.verdict if attempt.is_over else None
+    exits = verdict.exits if verdict and with_exits else ()
+    return views.AttemptView(
+        number=attempt.number,
+        allocation=attempt.allocation,
+        granted_at=attempt.granted_at,
+        started_at=attempt.started_at,
+        ended_at=attempt.ended_at,
+        resume_step=attempt.resume_step,
+        ending=verdict.ending.value if verdict else None,
+        words=verdict.words if verdict else None,
+        first_failing=verdict.first_failing if verdict else None,
+        exits=tuple(views.RankExitView(e.rank, e.code, e.stopped, e.tail) for e in exits),
+    )
+
+
+def _progress(stored: StoredProgress | None) -> views.ProgressView | None:
+    if stored is None:
+        return None
+    steps, took_s = stored.step - stored.first_step, stored.last_at - stored.first_at
+    per_s = steps / took_s if steps > 0 and took_s > 0 else None
+    left = stored.total_steps - stored.step if stored.total_steps is not None else None
+    eta_s = left / per_s if per_s and left is not None else None
+    return views.ProgressView(stored.step, stored.total_steps, per_s, eta_s)

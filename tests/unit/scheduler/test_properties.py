@@ -1,0 +1,305 @@
+"""What holds for every queue on every cluster, however odd."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from launcher.model.job import Resources
+from launcher.scheduler.decide import decide
+from launcher.scheduler.fits import could_hold, never_fits
+from launcher.scheduler.place import fit, has_place, lacking
+from launcher.scheduler.room import Room, matches
+from launcher.scheduler.state import ClusterView, NodeView, Running, State, Waiting
+
+SOME = st.integers(1, 4)
+calm = settings(deadline=None)  # other work on the machine is no failure
+
+UNITS = 10_000  # of Ray's fixed point in 1.0
+
+
+@st.composite
+def gangs(draw):
+    """Gangs whose shape the spec lets through."""
+    uneven = draw(st.booleans())
+    nodes = draw(st.none() | st.integers(1, 4))
+    each = draw(st.none() | st.integers(1, 3))
+    workers = draw(st.integers(1, 8))
+    if nodes and each:
+        workers = draw(st.integers(nodes, nodes * each)) if uneven else nodes * each
+    elif (nodes or each) and not uneven:
+        workers = (nodes or each) * draw(st.integers(1, 3))
+    elif nodes:
+        workers = max(workers, nodes)
+    kinds = ["pack"] if nodes or each else ["pack", "spread", "single_node"]
+    return Resources(
+        workers=workers,
+        cpus_per_worker=draw(st.sampled_from([0.1, 0.3, 1, 2])),
+        gpus_per_worker=draw(st.integers(0, 2)),
+        memory_per_worker=draw(st.sampled_from([0, 0, 3])),
+        accelerator=draw(st.sampled_from([None, None, None, "A100"])),
+        labels=draw(st.sampled_from([{}, {}, {"zone": "1"}])),
+        placement=draw(st.sampled_from(kinds)),
+        nodes=nodes,
+        workers_per_node=each,
+        uneven=uneven,
+    )
+
+
+@st.composite
+def node_views(draw, cluster="local", count=SOME):
+    views = []
+    for index in range(draw(count)):
+        total = {
+            "CPU": draw(st.sampled_from([0.3, 1, 2, 4, 8])),
+            "GPU": draw(st.integers(0, 4)),
+            "memory": draw(st.integers(0, 12)),
+        }
+        labels = {"zone": "1"} if draw(st.booleans()) else {}
+        if draw(st.booleans()):
+            labels["ray.io/accelerator-type"] = draw(st.sampled_from(["A100", "a100", "T4"]))
+        views.append(NodeView(cluster, f"n{index}", f"host-{index}", total, dict(total), labels))
+    return tuple(views)
+
+
+@st.composite
+def queues(draw, size=6):
+    """Waiting jobs, some in their back-off at time 10."""
+    return tuple(
+        Waiting(
+            job_id=f"job-{index}",
+            name="job",
+            priority=draw(st.integers(0, 2)),
+            submitted_at=draw(st.integers(0, 3)),
+            queued_at=5.0,
+            not_before=draw(st.sampled_from([0.0, 0.0, 20.0])),
+            cluster=draw(st.sampled_from(["any", "any", "lab", "prod", "gone"])),
+            resources=draw(gangs()),
+        )
+        for index in range(draw(st.integers(0, size)))
+    )
+
+
+@st.composite
+def states(draw):
+    clusters = []
+    for name in ("lab", "prod"):
+        nodes = draw(node_views(cluster=name, count=st.integers(0, 3)))
+        busy = tuple(replace(node, free=draw(parts_of(node.total))) for node in nodes)
+        clusters.append(ClusterView(name, busy, is_live=draw(st.integers(0, 3)) > 0, silent_s=40))
+    return State(tuple(clusters), draw(queues()))
+
+
+def parts_of(total):
+    return st.fixed_dictionaries(
+        {name: st.sampled_from([0, amount / 2, amount]) for name, amount in total.items()}
+    )
+
+
+# --- one gang -------------------------------------------------------------------------------------
+
+
+def legal_placements(gang: Resources, nodes: tuple[NodeView, ...]) -> Iterator[Counter[str]]:
+    """Every way to lay the gang, by trying all."""
+    rooms = [brute_room(gang, node) for node in nodes]
+    for ranks in product(*(range(room + 1) for room in rooms)):
+        used = [number for number in ranks if number]
+        if sum(used) == gang.workers and is_in_shape(gang, used):
+            yield Counter({n.node_id: r for n, r in zip(nodes, ranks, strict=True) if r})
+
+
+def brute_room(gang: Resources, node: NodeView) -> int:
+    room = 0
+    while room < gang.workers and matches(node, gang) and holds(gang, node, room + 1):
+        room += 1
+    return room
+
+
+def holds(gang: Resources, node: NodeView, ranks: int) -> bool:
+    return all(
+        ranks * round(each * UNITS) <= round(node.free.get(name, 0) * UNITS)
+        for name, each in gang.per_worker().items()
+    )
+
+
+def is_in_shape(gang: Resources, used: list[int]) -> bool:
+    if gang.nodes is not None and len(used) != gang.nodes:
+        return False
+    if gang.placement == "single_node" and len(used) != 1:
+        return False
+    if gang.uneven:
+        return max(used) <= (gang.workers_per_node or gang.workers)
+    return len(set(used)) == 1 and used[0] == (gang.workers_per_node or used[0])
+
+
+@given(gangs(), node_views(count=st.integers(0, 4)))
+@calm
+def test_fit_finds_a_place_whenever_trying_all_does(gang, nodes):
+    legal = list(legal_placements(gang, nodes))
+    ranks = fit(gang, nodes)
+    assert (ranks is not None) == bool(legal)
+    assert has_place(gang, Room.free(nodes)) == bool(legal)
+    if ranks is None:
+        return
+    assert Counter(dict(ranks)) in legal
+    best = max if gang.placement == "spread" else min
+    assert len(ranks) == best(len(way) for way in legal)
+
+
+@given(gangs(), node_views())
+@calm
+def test_the_node_with_most_ranks_is_node_zero(gang, nodes):
+    ranks = fit(gang, nodes) or ()
+    assert list(ranks) == sorted(ranks, key=lambda pair: (-pair[1], pair[0]))
+
+
+@given(gangs().filter(lambda gang: gang.uneven), node_views())
+@calm
+def test_uneven_ranks_differ_only_where_a_node_is_full(gang, nodes):
+    ranks = dict(fit(gang, nodes) or ())
+    for node in nodes:
+        if node.node_id in ranks and ranks[node.node_id] < max(ranks.values()) - 1:
+            most = min(brute_room(gang, node), gang.workers_per_node or gang.workers)
+            assert ranks[node.node_id] == most
+
+
+@given(gangs(), node_views())
+@calm
+def test_what_is_lacking_is_lacking_however_much_of_all_else_there_is(gang, nodes):
+    if fit(gang, nodes) is not None:
+        return
+    names = set(gang.per_worker())
+    short = set(lacking(gang, Room.free(nodes)))
+    assert (fit(gang, with_plenty(nodes, names)) is not None) == bool(short)
+    if short != names:  # else they may have no place only together
+        assert all(fit(gang, with_plenty(nodes, names - {name})) is None for name in short)
+
+
+def with_plenty(nodes, names):
+    plenty = dict.fromkeys(names, 1000)
+    return [replace(node, free=dict(node.free) | plenty) for node in nodes]
+
+
+# --- the queue ------------------------------------------------------------------------------------
+
+
+@given(states())
+@calm
+def test_every_job_is_placed_or_told_why_not(state):
+    decisions = decide(state, now=10.0)
+    placed = [placement.job_id for placement in decisions.placements]
+    assert sorted([*placed, *decisions.reasons]) == sorted(job.job_id for job in state.waiting)
+    assert all(decisions.reasons.values())
+
+
+@given(states(), st.randoms(use_true_random=False))
+@calm
+def test_the_order_in_which_things_are_reported_changes_nothing(state, order):
+    decisions = decide(state, now=10.0)
+    clusters = [replace(view, nodes=shuffled(view.nodes, order)) for view in state.clusters]
+    mixed = State(shuffled(clusters, order), shuffled(state.waiting, order))
+    assert decide(mixed, now=10.0) == decisions
+
+
+def shuffled(things, order: random.Random):
+    return tuple(order.sample(list(things), len(list(things))))
+
+
+@given(states())
+@calm
+def test_nobody_is_overtaken_on_a_cluster_that_could_hold_him(state):
+    where = {p.job_id: p.cluster for p in decide(state, now=10.0).placements}
+    blocked: set[str] = set()
+    for job in sorted(state.waiting, key=lambda j: (-j.priority, j.submitted_at, j.job_id)):
+        if job.job_id in where:
+            assert where[job.job_id] not in blocked
+        elif job.not_before <= 10.0:
+            blocked |= {
+                view.name
+                for view in state.clusters
+                if view.is_live
+                and job.cluster in {"any", view.name}
+                and could_hold(job.resources, view.nodes)
+            }
+
+
+@given(gangs(), node_views())
+@calm
+def test_a_job_alone_on_an_empty_cluster_is_placed_exactly_if_submit_takes_it(gang, nodes):
+    job = Waiting("digits", "digits", 50, 0.0, 0.0, 0.0, "any", gang)
+    local = ClusterView("local", nodes)
+    refused = never_fits(gang, [local], "any")
+    decisions = decide(State((local,), (job,)), now=0.0)
+    assert [p.ranks_by_node for p in decisions.placements] == [fit(gang, nodes)] * (not refused)
+    if refused:
+        assert decisions.reasons["digits"] == refused.message
+        assert refused.hint
+
+
+# --- many cycles ----------------------------------------------------------------------------------
+
+
+class Machine:
+    """One cluster as it truly is, beside what its executor reported last."""
+
+    def __init__(self, nodes: tuple[NodeView, ...]) -> None:
+        self.nodes = nodes
+        self.view = ClusterView("local", nodes)
+        self.running: tuple[Running, ...] = ()
+
+    def used(self) -> dict[str, Counter[str]]:
+        """Fixed-point units by node and resource."""
+        used: dict[str, Counter[str]] = {node.node_id: Counter() for node in self.nodes}
+        for job in self.running:
+            for node_id, ranks in job.ranks_by_node:
+                for name, each in job.resources.per_worker().items():
+                    used[node_id][name] += ranks * round(each * UNITS)
+        return used
+
+    def report(self) -> None:
+        """`nodes` are free of all but strangers; the report also knows all that is granted."""
+        used = self.used()
+        left = [
+            {name: has - used[node.node_id][name] / UNITS for name, has in node.free.items()}
+            for node in self.nodes
+        ]
+        seen = zip(self.nodes, left, strict=True)
+        self.view = ClusterView("local", tuple(replace(n, free=free) for n, free in seen))
+        self.running = tuple(replace(job, is_counted=True) for job in self.running)
+
+    def cycle(self, waiting: tuple[Waiting, ...]) -> None:
+        resources = {job.job_id: job.resources for job in waiting}
+        decisions = decide(State((self.view,), waiting, self.running), now=10.0)
+        self.running += tuple(
+            Running(p.job_id, "job", "local", p.ranks_by_node, resources[p.job_id])
+            for p in decisions.placements
+        )
+
+    def is_overcommitted(self) -> bool:
+        used = self.used()
+        return any(
+            units > round(node.free.get(name, 0) * UNITS)
+            for node in self.nodes
+            for name, units in used[node.node_id].items()
+        )
+
+
+@given(st.data(), node_views())
+@calm
+def test_no_node_is_overcommitted_however_late_the_reports_are(data, nodes):
+    strangers = [data.draw(parts_of(node.total)) for node in nodes]
+    machine = Machine(tuple(replace(n, free=f) for n, f in zip(nodes, strangers, strict=True)))
+    for number in range(data.draw(st.integers(1, 5))):
+        if data.draw(st.booleans()):
+            machine.report()
+        if data.draw(st.booleans()):
+            machine.running = machine.running[1:]
+        queue = data.draw(queues(size=4))
+        machine.cycle(tuple(replace(job, job_id=f"{job.job_id}-{number}") for job in queue))
+        assert not machine.is_overcommitted()

@@ -1,0 +1,121 @@
+"""The server is killed with -9 while it appends; what it acknowledged is there, and nothing twice.
+
+Slow for a unit test (processes start, the disk syncs): it buys invariant 4 against real crashes.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from launcher.model.job import Job
+from launcher.store import jobs, open_store
+
+JOB = "digits-k3m9ap"
+LINES = 4000
+SOURCE = b"".join(
+    json.dumps({"t": 1.0, "k": "m", "step": step, "m": {"loss": step / 7}}).encode() + b"\n"
+    for step in range(LINES)
+)
+
+WRITER = """
+import pathlib, random, sys
+from launcher.store import open_store
+folder, seed = sys.argv[1:]
+source = pathlib.Path(folder, "source").read_bytes()
+chance = random.Random(int(seed))
+store = open_store(pathlib.Path(folder, "state"))
+points = store.metrics.append("digits-k3m9ap", 1, 0, 0, b"")
+with store.begin() as tx:
+    log = store.logs.append(tx, "digits-k3m9ap", 1, 0, "out", 0, b"")
+while True:
+    size = chance.randrange(1, 700)
+    points = store.metrics.append("digits-k3m9ap", 1, 0, points, source[points : points + size])
+    with store.begin() as tx:
+        log = store.logs.append(
+            tx, "digits-k3m9ap", 1, 0, "out", log, source[log : log + size]
+        )
+    print(points, log, flush=True)
+"""
+
+
+@contextmanager
+def writing(folder: Path, seed: int) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", WRITER, str(folder), str(seed)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_nothing_is_lost_or_doubled_by_kills_at_any_moment(
+    tmp_path: Path, make_job: Callable[..., Job], seed: int
+) -> None:
+    (tmp_path / "source").write_bytes(SOURCE)
+    _prepare(tmp_path, make_job)
+    chance = Random(seed)
+    for round_ in range(3):
+        acknowledged = _write_and_kill(tmp_path, chance, seed * 10 + round_)
+        _check(tmp_path, *acknowledged)
+    _finish(tmp_path)
+
+
+def _prepare(folder: Path, make_job: Callable[..., Job]) -> None:
+    store = open_store(folder / "state")
+    with store.begin() as tx:
+        jobs.insert(tx, make_job(), None)
+    store.close()
+
+
+def _write_and_kill(folder: Path, chance: Random, seed: int) -> tuple[int, int]:
+    """Kill the writer after some of its words; gives the lengths that it told last."""
+    with writing(folder, seed) as process:
+        assert process.stdout is not None
+        told = "0 0"
+        for _ in range(chance.randrange(1, 40)):
+            told = process.stdout.readline()
+        # It is somewhere in its next append now; where, the clock decides.
+        process.send_signal(signal.SIGKILL)
+        rest = process.stdout.read().splitlines()
+    whole = [line for line in [told, *rest] if len(line.split()) == 2]
+    points, log = whole[-1].split()
+    return int(points), int(log)
+
+
+def _check(folder: Path, points: int, log: int) -> None:
+    store = open_store(folder / "state")
+    length = store.metrics.append(JOB, 1, 0, 0, b"")
+    with store.read() as tx:
+        ((_, _, _, log_length),) = store.logs.streams(tx, JOB)
+    found = [(point.step, point.value) for point in store.metrics.points(JOB)]
+    content = store.logs.read(JOB, 1, 0, "out", 0, log_length)
+    store.close()
+    assert length >= points
+    assert log_length >= log
+    assert found == [(step, step / 7) for step in range(SOURCE[:length].count(b"\n"))]
+    assert content == SOURCE[:log_length]
+
+
+def _finish(folder: Path) -> None:
+    """Send everything once more, as a sender does that was never answered."""
+    store = open_store(folder / "state")
+    assert store.metrics.append(JOB, 1, 0, 0, SOURCE) == len(SOURCE)
+    with store.begin() as tx:
+        assert store.logs.append(tx, JOB, 1, 0, "out", 0, SOURCE) == len(SOURCE)
+    steps = [point.step for point in store.metrics.points(JOB)]
+    content = store.logs.read(JOB, 1, 0, "out", 0, 2 * len(SOURCE))
+    unreadable = store.metrics.unreadable(JOB)
+    store.close()
+    assert steps == list(range(LINES))
+    assert content == SOURCE
+    assert unreadable == 0
