@@ -30,7 +30,11 @@ class NamedServer:
 
 @dataclass(frozen=True)
 class OwnServer:
-    """The embedded one. Each connection asks anew where it is: a restart moves it."""
+    """The embedded one. Each connection asks anew where it is, and starts it if it died.
+
+    `launcher down` removes its record, so a record without a process is a server that was killed
+    or went down with its machine: nobody wanted it to end.
+    """
 
     folder: Path
     token: str | None = None
@@ -39,6 +43,8 @@ class OwnServer:
         from launcher.server.process import running_server
 
         url = running_server(self.folder)
+        if url is None and self.has_died():
+            url = self.start()
         if url is None:
             raise UnreachableError(
                 f"no server runs here (its folder is {self.folder})",
@@ -51,6 +57,11 @@ class OwnServer:
         from launcher.server.process import ensure_server
 
         return ensure_server(self.folder)
+
+    def has_died(self) -> bool:
+        from launcher.server.process import SERVER, running_server
+
+        return (self.folder / SERVER).exists() and running_server(self.folder) is None
 
     def _own_token(self) -> str | None:
         with contextlib.suppress(FileNotFoundError):

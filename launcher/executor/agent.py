@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from launcher.errors import LauncherError, UnreachableError
@@ -85,6 +86,7 @@ class Agent:
         self._key = config.token.encode()
         self._listener = Listener(config.address, self._key, self._serve)
         self._folder = JobFolder.of(jobs_root(config.server_id), self.job_id, config.node_id)
+        _log_to(self._folder.agent_log)
         self._lock = self._folder.try_own()
         self._ports = Ports(config.address)
         self._core = self._make_core()
@@ -110,10 +112,6 @@ class Agent:
     @property
     def is_leader(self) -> bool:
         return self._core.leader is not None
-
-    @property
-    def has_executor(self) -> bool:
-        return self._core.executor_linked
 
     def _make_core(self) -> AgentCore:
         setup, config = self._setup, self.config
@@ -162,6 +160,7 @@ class Agent:
             self._changed.set()
 
     def _act(self, action: core_.Action) -> None:
+        log.info("%s: %s", self.config.allocation, action)
         match action:
             case core_.Prepare():
                 self._preparing.put(action)
@@ -245,7 +244,7 @@ class Agent:
             self._lock = self._folder.try_own()
             if self._lock is None:
                 raise _NotYetError("the folder is still held by the agent before this one")
-        sweep_job(self.job_id, living=self.config.allocation)
+        sweep_job(self._folder, living=self.config.allocation)
         place_code(self._folder, uplink, self._setup.launch.code)
         if wanted.resume is not None:
             place_checkpoint(self._folder, uplink, wanted.resume)
@@ -370,6 +369,15 @@ class Agent:
             os.close(self._lock)
         self.finished.set()
         self._listener.close()
+
+
+def _log_to(path: Path) -> None:
+    logging.basicConfig(
+        filename=path,
+        level=os.environ.get("LAUNCHER_LOG_LEVEL", "INFO"),
+        format="%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s",
+        force=True,
+    )
 
 
 class _NotYetError(LauncherError):

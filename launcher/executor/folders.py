@@ -69,6 +69,10 @@ class JobFolder:
     def shipping(self) -> Path:
         return self.path / "shipping.json"
 
+    @property
+    def agent_log(self) -> Path:
+        return self.path / "agent.log"
+
     def resume(self, checkpoint_id: int) -> Path:
         return self.path / "resume" / str(checkpoint_id)
 

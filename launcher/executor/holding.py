@@ -33,7 +33,7 @@ class Holding:
         wanted: WantedAllocation,
         ray_side: RaySide,
         config: dict[str, str],
-        changed: Callable[[], None],
+        changed: Callable[[str], None],
     ) -> None:
         self.wanted = wanted
         self.state = "making"
@@ -103,6 +103,7 @@ class Holding:
             return
         if not known and not self._ray.hold(self.wanted, PLACE_TIMEOUT_S):
             raise LauncherError("somebody else took the resources before they could be held")
+        log.info("%s: resources held", self.wanted.id)
         for node in self.wanted.nodes:
             if node.index not in known and not self._stop.is_set():
                 config = {
@@ -119,9 +120,9 @@ class Holding:
             address,
             self.wanted.token.encode(),
             {"role": "executor"},
-            on_up=lambda _: self._changed(),
+            on_up=lambda _: self._changed(self.state),
             on_message=lambda message: self._hear(index, message),
-            on_dead=lambda _: self._changed(),
+            on_dead=lambda _: self._changed(self.state),
         )
 
     def _hear(self, index: int, message: dict[str, object]) -> None:
@@ -146,4 +147,5 @@ class Holding:
 
     def _set(self, state: str, reason: str) -> None:
         self.state, self.reason = state, reason
-        self._changed()
+        log.info("%s: %s %s", self.wanted.id, state, reason)
+        self._changed(state)

@@ -83,15 +83,15 @@ class AgentHost:
         return str(self._agent.address)
 
     def _await_end(self) -> None:
-        """Leave with the agent; give the group back if no executor is there to do it."""
+        """Leave with the agent. An executor sees its end, kills this actor and frees the group."""
         import os
         import time
 
         import ray
 
         self._agent.finished.wait()
-        if self._agent.is_leader and not self._agent.has_executor:
-            time.sleep(5.0)  # the other agents leave in these seconds
+        time.sleep(10.0)  # so that only where no executor is this goes on
+        if self._agent.is_leader:
             try:
                 group = ray.util.get_placement_group(self._agent.config.allocation)
                 ray.util.remove_placement_group(group)

@@ -5,10 +5,12 @@ thread must live as long as the rank; forking from the agent's process, full of 
 not safe; and ranks' children (data loaders, the program behind a shell) get no death signal: the
 keeper outlives its agent just long enough to kill them too.
 
-Runs as a script with nothing but the standard library (`python -I -S keeper.py MARK`): one JSON
-object a line on stdin: {"start": {...}}, {"signal": {...}}; answers on stdout: {"started": ...},
-{"exit": ...}. End of input means that the agent is gone: kill everything that carries MARK
-(an environment entry, `LAUNCHER_ALLOCATION=...`) and leave.
+Runs as a script with nothing but the standard library (`python -I -S keeper.py MARK FOLDER`): one
+JSON object a line on stdin: {"start": {...}}, {"signal": {...}}; answers on stdout:
+{"started": ...}, {"exit": ...}. End of input means that the agent is gone: kill everything that
+belongs to the allocation and leave. What belongs to it carries MARK in its environment
+(`LAUNCHER_ALLOCATION=...`) or writes to a log in FOLDER: programs that set their title overwrite
+the environment that the kernel shows.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def main(mark: str) -> None:
+def main(mark: str, folder: str) -> None:
     """Serve the agent until it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -53,7 +55,7 @@ def main(mark: str) -> None:
             *lines, pending = (pending + data).split(b"\n")
             for line in lines:
                 obey(json.loads(line), ranks)
-    bury(mark)
+    bury(lambda pid: carries(pid, mark.encode()) or writes_to(pid, folder))
 
 
 def obey(message: dict[str, Any], ranks: dict[int, int]) -> None:
@@ -118,17 +120,19 @@ def send(pid: int, number: int, *, whole_session: bool) -> None:
             os.kill(pid, number)
 
 
-def bury(mark: str) -> None:
-    """Kill every process of ours that carries the mark, until none is left."""
-    entry = mark.encode()
-    for _ in range(100):
-        found = [pid for pid in own_processes() if carries(pid, entry)]
+def bury(belongs: Callable[[int], bool]) -> set[int]:
+    """Kill every process of ours that belongs, until none is left; gives their ids."""
+    killed: set[int] = set()
+    for _ in range(250):
+        found = [pid for pid in own_processes() if belongs(pid)]
         for pid in found:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        killed.update(found)
         if not found:
-            return
+            break
         time.sleep(0.02)  # the kernel takes its time to end a process
+    return killed
 
 
 def own_processes() -> Iterator[int]:
@@ -148,6 +152,15 @@ def carries(pid: int, entry: bytes) -> bool:
         return False
 
 
+def writes_to(pid: int, folder: str) -> bool:
+    """Whether a process has its standard output or error in a file below the folder."""
+    for descriptor in (1, 2):
+        with contextlib.suppress(OSError):
+            if os.readlink(f"/proc/{pid}/fd/{descriptor}").startswith(f"{folder}/"):
+                return True
+    return False
+
+
 def say(message: dict[str, Any]) -> None:
     """One line to the agent; it may be gone already."""
     with contextlib.suppress(OSError):
@@ -155,4 +168,4 @@ def say(message: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], sys.argv[2])

@@ -38,6 +38,7 @@ POLL_S = 10.0
 REPORT_EVERY_S = 1.0
 RENEW_EVERY_S = 3.0
 RETRY_S = 1.0
+FREEING_S, FREEING_POLL_S = 2.0, 0.1
 STALE_S = 15.0
 """A look at Ray's nodes that is older tells nothing."""
 BLIND_S = 60.0
@@ -106,6 +107,8 @@ class Executor:
         self._orphans: set[str] = set()
         self._seen_at = time.monotonic()
         self._news = threading.Event()
+        self._freed_at = -FREEING_S
+        self._look_soon = threading.Event()
 
     def serve(self) -> None:
         for target in (self._report_all, self._look, self._renew_all):
@@ -185,7 +188,7 @@ class Executor:
             held = self._holdings.get(step.wanted.id)
             if held is None:
                 config = {"server": self._server, "server_id": self._server_id}
-                held = self._holding.Holding(step.wanted, self._ray, config, self._news.set)
+                held = self._holding.Holding(step.wanted, self._ray, config, self._changed)
                 self._holdings[step.wanted.id] = held
             if isinstance(step, GiveBack):
                 held.stop()
@@ -193,6 +196,12 @@ class Executor:
         for name in [n for n, held in self._holdings.items() if held.state == "gone"]:
             if name not in {wanted.id for wanted in desired.stop}:
                 del self._holdings[name]
+
+    def _changed(self, state: str) -> None:
+        self._news.set()
+        if state == "gone":
+            self._freed_at = time.monotonic()
+            self._look_soon.set()
 
     def _renew_all(self) -> None:
         while True:
@@ -204,12 +213,18 @@ class Executor:
         """Ray's calls may hang, so that they have a thread of their own."""
         while True:
             try:
-                self._nodes = self._ray.nodes()
+                nodes = self._ray.nodes()
+                if nodes != self._nodes:
+                    self._nodes = nodes
+                    self._news.set()
                 self._orphans = self._ray.allocations() - self._named
                 self._seen_at = time.monotonic()
             except Exception:
                 log.exception("Ray does not answer")
-            time.sleep(REPORT_EVERY_S)
+            # Ray shows resources as free some tenths of a second after they were given back.
+            soon = time.monotonic() - self._freed_at < FREEING_S
+            self._look_soon.wait(FREEING_POLL_S if soon else REPORT_EVERY_S)
+            self._look_soon.clear()
 
     def _report_all(self) -> None:
         connection = self._connect()

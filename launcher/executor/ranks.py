@@ -114,7 +114,10 @@ class Ranks:
     def _keeper_process(self) -> subprocess.Popen[bytes]:
         if self._keeper is None or self._keeper.poll() is not None:
             self._keeper = subprocess.Popen(
-                [sys.executable, "-I", "-S", keeper_script.__file__, self._mark],
+                [
+                    *(sys.executable, "-I", "-S", keeper_script.__file__),
+                    *(self._mark, str(self._folder.path)),
+                ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 start_new_session=True,

@@ -1,39 +1,32 @@
-"""Nothing stays behind: processes of allocations that are over are found by their environment."""
+"""Nothing stays behind: processes of a job's attempts that are over are found and killed."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import time
 from pathlib import Path
 
-from launcher.executor.keeper import own_processes
+from launcher.executor.folders import JobFolder
+from launcher.executor.keeper import bury, writes_to
 
 
-def sweep_job(job_id: str, living: str) -> list[int]:
-    """Kill what earlier allocations of a job left on this machine; returns when it is gone.
+def sweep_job(folder: JobFolder, living: str) -> set[int]:
+    """Kill what earlier attempts of a job left on this node; returns when it is gone.
+
+    Only for a moment at which no rank of the job shall run on this node.
 
     Args:
-        job_id: the job.
-        living: id of its one allocation that is not over (`LAUNCHER_ALLOCATION` of its ranks).
+        folder: the job's files on this node: whoever writes to a rank's log there is left over.
+        living: id of its one allocation that is not over, which may have other nodes that share
+            this machine.
+
+    Returns:
+        The process ids of what was killed.
     """
-    prefix = f"LAUNCHER_ALLOCATION={job_id}.".encode()
+    prefix = f"LAUNCHER_ALLOCATION={folder.job_id}.".encode()
     own = f"LAUNCHER_ALLOCATION={living}".encode()
-    killed: set[int] = set()
-    for _ in range(250):
-        found = [pid for pid in own_processes() if _belongs(pid, prefix, own)]
-        for pid in found:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        killed.update(found)
-        if not found:
-            break
-        time.sleep(0.02)  # the kernel takes its time to end a process
-    return sorted(killed)
+    return bury(lambda pid: _is_of_another(pid, prefix, own) or writes_to(pid, str(folder.path)))
 
 
-def _belongs(pid: int, prefix: bytes, own: bytes) -> bool:
+def _is_of_another(pid: int, prefix: bytes, own: bytes) -> bool:
     try:
         entries = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:

@@ -98,8 +98,8 @@ def open_store(folder: Path, url: str | None = None) -> Store:
 
 def _identity(tx: Connection) -> tuple[str, bytes]:
     row = tx.execute(select(tables.server.c.id, tables.server.c.secret)).first()
-    if row is None:
-        made = {"id": names.random_part(10), "secret": secrets.token_bytes(32)}
-        tx.execute(tables.server.insert().values(made))
-        return made["id"], made["secret"]  # type: ignore[return-value]
-    return row.id, bytes(row.secret)
+    if row is not None:
+        return row.id, bytes(row.secret)
+    server_id, secret = names.random_part(10), secrets.token_bytes(32)
+    tx.execute(tables.server.insert().values(id=server_id, secret=secret))
+    return server_id, secret

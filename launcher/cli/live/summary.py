@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Iterator
 
 from launcher.cli import _output, _words
+from launcher.cli.live.lines import visible
 from launcher.client import Client
 from launcher.errors import LauncherError
 from launcher.units import format_duration, format_size
 from launcher.views import AttemptView, JobView, Memory, RankExitView
 
 _TAIL_LINES = 12
+_LABEL = 14
 
 
 def tell(client: Client, job: JobView) -> None:
     """Tells the outcome on stderr."""
-    _output.note("")
-    _output.note(headline(job))
-    if job.state == "FAILED":
-        for line in _failure(job):
-            _output.note(f"  {line}")
+    _output.note(f"\n{headline(job)}")
+    failed = _first_failing(job) if job.state == "FAILED" else None
+    if failed is not None:
+        _tell_last_words(failed)
     for label, text in _facts(job):
-        _output.note(f"  {_output.paint(label.ljust(12), 'dim', err=True)}{text}")
+        _output.note(f"  {_output.paint(label.ljust(_LABEL), 'dim', err=True)}{text}")
+    if job.state == "FAILED":
+        _tell_ways_on(job, failed)
     with contextlib.suppress(LauncherError):  # a last courtesy, no reason to fail
         server = client.server()
         if server.embedded:
@@ -56,20 +60,27 @@ def left_running(memory: Memory | None) -> str:
 def _facts(job: JobView) -> Iterator[tuple[str, str]]:
     if job.latest:
         yield "metrics", _words.latest(job, limit=6)
-    attempts = sorted(job.attempts, key=lambda attempt: attempt.number)
-    if len(attempts) > 1:
-        for attempt in attempts:
-            yield f"attempt {attempt.number}", _attempt(attempt)
+    if len(job.attempts) > 1:
+        yield from _attempts(job)
     saved = job.checkpoints
     if saved.count:
-        count = _words.plural(saved.count, "checkpoint")
-        yield "checkpoints", f"{count}, the newest of step {saved.newest_step}"
+        yield "checkpoints", f"{saved.count}, the newest of step {saved.newest_step}"
         yield "", f"launcher checkpoints get {job.id}"
-    yield "logs", f"launcher logs {job.id}"
+    if job.state != "FAILED":
+        yield "logs", f"launcher logs {job.id}"
     if job.latest:
         yield "curves", f"launcher metrics {job.id}"
     if job.page:
         yield "page", job.page
+
+
+def _attempts(job: JobView) -> Iterator[tuple[str, str]]:
+    """A line each, those that went alike in a row together."""
+    ordered = sorted(job.attempts, key=lambda attempt: attempt.number)
+    for words, alike in itertools.groupby(ordered, key=_attempt):
+        numbers = [attempt.number for attempt in alike]
+        last = f"-{numbers[-1]}" if len(numbers) > 1 else ""
+        yield f"attempt {numbers[0]}{last}", words
 
 
 def _attempt(attempt: AttemptView) -> str:
@@ -79,29 +90,30 @@ def _attempt(attempt: AttemptView) -> str:
     return words
 
 
-def _failure(job: JobView) -> Iterator[str]:
-    """The rank that failed first, what it said last, and what to do next."""
+def _first_failing(job: JobView) -> RankExitView | None:
     attempt = job.attempt
-    failed = _first_failing(attempt) if attempt else None
+    exits = attempt.exits if attempt else ()
+    return next((one for one in exits if attempt and one.rank == attempt.first_failing), None)
+
+
+def _tell_last_words(failed: RankExitView) -> None:
+    """The rank that failed first, and what it said last."""
+    tail = failed.tail.rstrip().splitlines()[-_TAIL_LINES:]
+    words = f"rank {failed.rank} failed first ({_words.exit_words(failed.code)})"
+    _output.note(f"  {words}{'; its last lines:' if tail else ''}")
+    for line in tail:
+        bar = _output.paint("│", "dim", err=True)
+        _output.note(f"  {bar} {visible(line.encode())}")
+
+
+def _tell_ways_on(job: JobView, failed: RankExitView | None) -> None:
     if failed is not None:
-        yield f"rank {failed.rank} failed first ({_words.exit_words(failed.code)})" + (
-            "; its last lines:" if failed.tail.strip() else ""
-        )
-        for line in failed.tail.rstrip().splitlines()[-_TAIL_LINES:]:
-            yield f"  {_output.paint('│', 'dim', err=True)} {line}"
-    rank = f" --rank {failed.rank}" if failed is not None else ""
+        look, shows = f"launcher logs {job.id} --rank {failed.rank}", "all it printed"
+    else:
+        look, shows = f"launcher events {job.id}", "what happened, and when"
     again = "goes on from its newest checkpoint" if job.checkpoints.count else "begins anew"
-    steps = {
-        f"launcher logs {job.id}{rank}": "all of its output",
-        f"launcher retry {job.id}": again,
-    }
-    width = max(map(len, steps))
-    for number, (command, words) in enumerate(steps.items()):
-        yield f"{'next: ' if not number else '      '}{command.ljust(width)}  {words}"
-
-
-def _first_failing(attempt: AttemptView) -> RankExitView | None:
-    for exit_ in attempt.exits:
-        if exit_.rank == attempt.first_failing:
-            return exit_
-    return None
+    ways = {look: shows, f"launcher retry {job.id}": again}
+    width = max(map(len, ways))
+    for label, (command, words) in zip(("next", ""), ways.items(), strict=True):
+        start = _output.paint(label.ljust(_LABEL), "dim", err=True)
+        _output.note(f"  {start}{command.ljust(width)}  {words}")

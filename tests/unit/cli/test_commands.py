@@ -462,6 +462,33 @@ def test_an_executor_asks_for_what_it_needs(cli, monkeypatch, words, said):
     assert said in err
 
 
+@pytest.fixture
+def state(monkeypatch, tmp_path):
+    """A state folder whose server does not run."""
+    monkeypatch.delenv("LAUNCHER_SERVER", raising=False)
+    folder = tmp_path / "state"
+    (folder / "blobs").mkdir(parents=True)
+    (folder / "blobs" / "one").write_bytes(b"x" * 2048)
+    monkeypatch.setenv("LAUNCHER_STATE_DIR", str(folder))
+    return folder
+
+
+def test_down_keeps_what_the_server_knows(cli, state):
+    code, _, err = cli("down")
+    assert (code, err) == (0, "nothing was running\n")
+    assert (state / "blobs" / "one").exists()
+
+
+def test_purge_asks_with_the_size_and_deletes_only_then(cli, state, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    code, _, err = cli("down", "--purge")
+    assert code == 130
+    assert "(2 KiB) for good?" in err
+    assert state.exists()
+    assert cli("down", "--purge", "--yes")[0] == 0
+    assert not state.exists()
+
+
 def test_the_group_lists_what_its_table_names():
     assert isinstance(launcher, LazyGroup)
     assert launcher.list_commands(None) == COMMANDS

@@ -1,0 +1,70 @@
+# What people and CI run; `make` alone lists it. Everything is installed into .venv, nowhere else.
+# Another index than pip's own, as PyTorch's of CPU builds: PIP_EXTRA_INDEX_URL=... make run
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(or $(shell command -v python3.11),python3)
+INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-all lint types format docs bench gpu-check clean distclean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+
+run: $(VENV)/.installed ## train a small network in two processes, from queue to summary
+	$(BIN)/launcher run jobs/pytorch-digits/job.yaml
+
+test: $(VENV)/.installed-dev ## unit and integration tests, under 10 minutes on 2 cores
+	$(BIN)/python -m pytest tests/unit tests/integration -m "not slow"
+
+test-all: $(VENV)/.installed-dev ## the same, and the long forms
+	$(BIN)/python -m pytest tests/unit tests/integration
+
+lint: $(VENV)/.installed-dev ## style, format, and who may import whom
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+
+types: $(VENV)/.installed-dev ## mypy --strict
+	$(BIN)/mypy
+
+format: $(VENV)/.installed-dev ## rewrite the files in the project's style
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+docs: $(VENV)/.installed-dev ## write anew what is made from the code: docs/job-spec.md
+	$(BIN)/python -m launcher.spec.reference > $(VENV)/job-spec.md
+	mv $(VENV)/job-spec.md docs/job-spec.md
+
+bench: $(VENV)/.installed-dev ## measure; docs/benchmarks.md tells what and how
+	$(BIN)/python benchmarks/run.py
+
+gpu-check: $(VENV)/.installed ## a job on this machine's GPUs: devices, NCCL, NVML
+	$(BIN)/python benchmarks/gpu_check.py
+
+clean: ## remove caches and builds
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+distclean: clean ## remove .venv too
+	rm -rf $(VENV)
+
+# The stamps make pip run again only when what it reads has changed.
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	@test -e $(VENV)/.installed || echo "downloading: torch (200 MB for CPUs; the CUDA build, which" \
+	  "pip's own index gives on Linux, 3 GB), Ray (80 MB), scikit-learn and the rest (90 MB)"
+	$(INSTALL) -e '.[local,torch,examples]'
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/.installed
+	$(INSTALL) -e '.[dev]'
+	@touch $@
+
+# Debian keeps pip out of new environments unless python3-venv is installed: the outer pip fills in.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit( \
+	  f"launcher needs Python 3.10 or newer, this is {sys.version.split()[0]}; try: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV) || { $(PYTHON) -m venv --clear --without-pip $(VENV) && \
+	  $(PYTHON) -m pip --python $(BIN)/python install pip; } || { rm -rf $(VENV); \
+	  echo "no environment could be made; on Debian: apt install python3-venv"; exit 1; }
