@@ -58,10 +58,15 @@ class OwnServer:
 
         return ensure_server(self.folder)
 
-    def has_died(self) -> bool:
-        from launcher.server.process import SERVER, running_server
+    def runs(self) -> bool:
+        from launcher.server.process import running_server
 
-        return (self.folder / SERVER).exists() and running_server(self.folder) is None
+        return running_server(self.folder) is not None
+
+    def has_died(self) -> bool:
+        from launcher.server.process import SERVER
+
+        return (self.folder / SERVER).exists() and not self.runs()
 
     def _own_token(self) -> str | None:
         with contextlib.suppress(FileNotFoundError):

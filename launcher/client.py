@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
-import secrets
 import sys
 import urllib.parse
 from collections.abc import Iterable, Iterator
@@ -21,10 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from launcher.address import Address, OwnServer, find_server, state_dir
-from launcher.download import download_files
 from launcher.errors import NotFoundError
-from launcher.follow import SILENCE_S, Ended, Message, StateChange, follow, with_query
-from launcher.transport import Stream
 from launcher.views import (
     CheckpointView,
     EventView,
@@ -37,8 +33,10 @@ from launcher.views import (
 )
 
 if TYPE_CHECKING:
+    from launcher.follow import Message
     from launcher.spec.jobspec import JobSpec
     from launcher.spec.packaging import Package
+    from launcher.transport import Stream
 
 _API = "/api/v1"
 _UPLOAD_TIMEOUT_S = 600.0
@@ -119,6 +117,8 @@ class Client:
         Raises:
             SpecError: the files cannot be sent, or the server refuses the spec.
         """
+        import secrets
+
         from launcher.spec.packaging import pack
 
         script = [spec.program.argv[0]] if spec.program.kind == "script" else []
@@ -177,7 +177,7 @@ class Client:
         """Curves of a job; `raw` with the points of attempts that later ones ran again."""
         query = {"name": name, "rank": rank, "raw": int(raw)}
         given = {key: str(value) for key, value in query.items() if value is not None}
-        data = self._get(with_query(f"{self._path(ref)}/metrics", given))
+        data = self._get(_with_query(f"{self._path(ref)}/metrics", given))
         return [series(curve) for curve in data["series"]]
 
     # --- as it happens ----------------------------------------------------------------------------
@@ -195,6 +195,8 @@ class Client:
             tail: begin with so many last lines of each rank. Default: with the first line.
             cursor: go on behind this message.
         """
+        from launcher.follow import SILENCE_S, follow
+
         path = f"{self._path(ref)}/follow"
         query = {"logs": logs, "tail": tail, "cursor": cursor}
         given = {key: str(value) for key, value in query.items() if value is not None}
@@ -205,7 +207,7 @@ class Client:
             with (
                 contextlib.closing(self._address.connect()) as connection,
                 connection.stream(
-                    "GET", with_query(path, query), headers=headers, timeout_s=SILENCE_S
+                    "GET", _with_query(path, query), headers=headers, timeout_s=SILENCE_S
                 ) as stream,
             ):
                 yield stream
@@ -214,6 +216,8 @@ class Client:
 
     def wait(self, ref: str) -> JobView:
         """Blocks until the job ended."""
+        from launcher.follow import Ended, StateChange
+
         identity = self.job(ref).id
         for message in self.follow(identity, logs="none"):
             if isinstance(message, Ended) or (
@@ -248,7 +252,7 @@ class Client:
             offset = part.offset + len(part.data)
 
     def _log_part(self, ref: str, attempt: int, rank: int, query: dict[str, str]) -> LogPart:
-        path = with_query(f"{self._path(ref)}/logs/{attempt}/{rank}", query)
+        path = _with_query(f"{self._path(ref)}/logs/{attempt}/{rank}", query)
         answer = self._connection.request("GET", path)
         offset = int(answer.headers.get("X-Log-Offset", "0"))
         length = int(answer.headers.get("X-Log-Length", offset + len(answer.body)))
@@ -280,6 +284,8 @@ class Client:
             NotFoundError: no such checkpoint.
             ConflictError: there is something at `target`.
         """
+        from launcher.download import download_files
+
         found = self._checkpoint(ref, id)
         base = f"{self._path(ref)}/checkpoints/{found.id}/files"
         download_files(self._connection, base, found.files, target)
@@ -341,6 +347,10 @@ class Client:
         except NotFoundError:
             with package.tar.open("rb") as file:
                 self._connection.request("PUT", path, body=file, timeout_s=_UPLOAD_TIMEOUT_S)
+
+
+def _with_query(path: str, query: dict[str, str]) -> str:
+    return f"{path}?{urllib.parse.urlencode(query)}" if query else path
 
 
 def this_user() -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import json
 import time
-import urllib.parse
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -191,8 +190,3 @@ class _Seen:
             return None
         data = message.data[overlap:]
         return LogChunk(message.attempt, message.rank, message.offset + overlap, data)
-
-
-def with_query(path: str, query: dict[str, str]) -> str:
-    """A path with its query, quoted."""
-    return f"{path}?{urllib.parse.urlencode(query)}" if query else path

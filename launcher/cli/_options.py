@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
+from launcher.address import OwnServer, find_server
+from launcher.cli import _output
 from launcher.client import Client
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -34,16 +35,13 @@ def connect(*, start: bool = False) -> Client:
     Args:
         start: start the own one when it does not run, and say so.
     """
-    client = _start_own() if start and not os.environ.get("LAUNCHER_SERVER") else Client()
+    address = find_server()
+    if isinstance(address, OwnServer) and not address.runs():
+        if start:
+            _output.note("starting the server (`launcher down` stops it)")
+            address.start()
+        elif address.has_died():
+            _output.note("the server here died; starting it again")
+    client = Client()
     click.get_current_context().call_on_close(client.close)
     return client
-
-
-def _start_own() -> Client:
-    from launcher.address import state_dir
-    from launcher.cli._output import note
-    from launcher.server.process import running_server
-
-    if running_server(state_dir()) is None:
-        note("starting the server (`launcher down` stops it)")
-    return Client.embedded(start=True)

@@ -31,6 +31,7 @@ from launcher.executor.collecting import Collector
 from launcher.executor.core import AgentCore
 from launcher.executor.folders import JobFolder, jobs_root
 from launcher.executor.gang import NodeState, Order
+from launcher.executor.leftovers import ship_leftovers
 from launcher.executor.ports import Ports
 from launcher.executor.preparing import place_checkpoint, place_code
 from launcher.executor.ranks import Ranks, RankStart
@@ -101,7 +102,13 @@ class Agent:
         shipping = {"server": config.server, "token": config.token}
         self._folder.shipping.touch(mode=0o600)
         self._folder.shipping.write_text(json.dumps(shipping))
-        for target in (self._loop, self._poll_orders, self._tell_changes, self._prepare_all):
+        for target in (
+            self._loop,
+            self._poll_orders,
+            self._tell_changes,
+            self._prepare_all,
+            self._clear_leftovers,
+        ):
             threading.Thread(target=target, name=target.__name__.strip("_"), daemon=True).start()
 
     @property
@@ -348,6 +355,10 @@ class Agent:
                 channel.send(encode(self._core.order))
         elif self._leader_line is not None:
             self._leader_line.send(encode(self._core.state))
+
+    def _clear_leftovers(self) -> None:
+        """Of other jobs, whose agents died on this node."""
+        ship_leftovers(self._folder.path.parent)
 
     # --- the end ---------------------------------------------------------------------------------
 

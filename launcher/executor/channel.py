@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import socket
 import threading
 import time
@@ -66,6 +67,11 @@ class Channel:
                 yield message
 
     def close(self) -> None:
+        """End the connection for both sides, also for a thread that waits in `receive`."""
+        with contextlib.suppress(OSError):
+            raw = socket.socket(fileno=os.dup(self._connection.fileno()))
+            with raw:
+                raw.shutdown(socket.SHUT_RDWR)
         with contextlib.suppress(OSError):
             self._connection.close()
 
@@ -86,13 +92,17 @@ class Listener:
         self._serve = serve
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.create_server((host, 0), family=family, backlog=64)
+        self._channels: set[Channel] = set()
         self.address = f"{host}:{self._socket.getsockname()[1]}"
         threading.Thread(target=self._accept, name="gang-accept", daemon=True).start()
 
     def close(self) -> None:
+        """Refuse from now on, and end what is open: to everybody else this process is gone."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
+        for channel in list(self._channels):
+            channel.close()
 
     def _accept(self) -> None:
         while True:
@@ -114,6 +124,7 @@ class Listener:
             connection.close()
             return
         channel = Channel(connection)
+        self._channels.add(channel)
         try:
             hello = channel.receive()
             if hello is not None:
@@ -121,6 +132,7 @@ class Listener:
         except EOFError:
             pass
         finally:
+            self._channels.discard(channel)
             channel.close()
 
 

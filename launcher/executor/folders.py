@@ -34,6 +34,11 @@ def jobs_root(server_id: str) -> Path:
     return root
 
 
+def job_folders(root: Path) -> list[JobFolder]:
+    """All jobs' folders of a server on this machine."""
+    return [JobFolder(path) for path in sorted(root.glob("*@*")) if path.is_dir()]
+
+
 @dataclass(frozen=True)
 class RankFile:
     """A log or spool of one rank in one attempt."""

@@ -156,7 +156,7 @@ def writes_to(pid: int, folder: str) -> bool:
     """Whether a process has its standard output or error in a file below the folder."""
     for descriptor in (1, 2):
         with contextlib.suppress(OSError):
-            if os.readlink(f"/proc/{pid}/fd/{descriptor}").startswith(f"{folder}/"):
+            if Path(folder) in Path(f"/proc/{pid}/fd/{descriptor}").readlink().parents:
                 return True
     return False
 

@@ -18,6 +18,8 @@ from pathlib import Path
 from launcher import __version__
 from launcher.clusters.base import Cluster
 from launcher.errors import ConflictError, LauncherError
+from launcher.executor.folders import jobs_root
+from launcher.executor.leftovers import ship_leftovers
 from launcher.executor.plan import GiveBack, plan
 from launcher.model.wire import (
     AllocationReport,
@@ -39,6 +41,7 @@ REPORT_EVERY_S = 1.0
 RENEW_EVERY_S = 3.0
 RETRY_S = 1.0
 FREEING_S, FREEING_POLL_S = 2.0, 0.1
+LEFTOVERS_EVERY_S = 30.0
 STALE_S = 15.0
 """A look at Ray's nodes that is older tells nothing."""
 BLIND_S = 60.0
@@ -111,7 +114,7 @@ class Executor:
         self._look_soon = threading.Event()
 
     def serve(self) -> None:
-        for target in (self._report_all, self._look, self._renew_all):
+        for target in (self._report_all, self._look, self._renew_all, self._clear_leftovers):
             threading.Thread(target=target, name=target.__name__.strip("_"), daemon=True).start()
         self._follow_wishes()
 
@@ -208,6 +211,12 @@ class Executor:
             time.sleep(RENEW_EVERY_S)
             for held in list(self._holdings.values()):
                 held.renew()
+
+    def _clear_leftovers(self) -> None:
+        """Of this node; on the others the next agent does it."""
+        while True:
+            ship_leftovers(jobs_root(self._server_id))
+            time.sleep(LEFTOVERS_EVERY_S)
 
     def _look(self) -> None:
         """Ray's calls may hang, so that they have a thread of their own."""

@@ -26,6 +26,11 @@ def sweep_job(folder: JobFolder, living: str) -> set[int]:
     return bury(lambda pid: _is_of_another(pid, prefix, own) or writes_to(pid, str(folder.path)))
 
 
+def sweep_folder(folder: JobFolder) -> set[int]:
+    """Kill whatever still writes to a log of a job that is over."""
+    return bury(lambda pid: writes_to(pid, str(folder.path)))
+
+
 def _is_of_another(pid: int, prefix: bytes, own: bytes) -> bool:
     try:
         entries = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")

@@ -36,6 +36,10 @@ class Uplink:
         answer = self._connection.request("GET", f"{BASE}/setup/{allocation}")
         return decode(AgentSetup, answer.json())
 
+    def is_job_over(self) -> bool:
+        """Whether the job has ended for good: nobody needs its files on the nodes any more."""
+        return bool(self._connection.request("GET", f"{BASE}/job").json()["over"])
+
     def append(self, pieces: Sequence[tuple[str, int, int, int, bytes]]) -> list[int]:
         """Ship pieces of streams; each is taken only where it continues what the server has.
 

@@ -45,6 +45,12 @@ def setup(here: Here, job_id: AgentsJob, allocation: str) -> JSONResponse:
     return JSONResponse(wire.encode(here.agents.setup(job_id, allocation)))
 
 
+@router.get("/job")
+def job(here: Here, job_id: AgentsJob) -> dict[str, bool]:
+    with here.control.store.read() as tx:
+        return {"over": here.control.get(tx, job_id).state.is_terminal}
+
+
 @router.post("/append")
 async def append(request: Request, here: Here, job_id: AgentsJob) -> dict[str, list[int]]:
     """Pieces of logs and spools: a line of JSON that lists them, then their bytes."""

@@ -156,7 +156,7 @@ def no_pause(seconds):
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr("launcher.client.follow", lambda *given: follow(*given, pause=no_pause))
+    monkeypatch.setattr("launcher.follow.follow", lambda *given: follow(*given, pause=no_pause))
 
 
 def test_a_job_is_followed_to_its_end_in_typed_messages(client, fake, log_message):
@@ -286,6 +286,31 @@ def test_arguments_go_before_the_environment(monkeypatch):
     monkeypatch.setenv("LAUNCHER_TOKEN", "t")
     assert address.find_server() == address.NamedServer("http://a", "t")
     assert address.find_server("http://b", "u") == address.NamedServer("http://b", "u")
+
+
+def test_a_server_that_died_is_started_again_and_one_that_was_stopped_is_not(
+    fake, monkeypatch, tmp_path
+):
+    started = []
+
+    def start(folder):
+        started.append(folder)
+        return fake.url
+
+    monkeypatch.setattr("launcher.server.process.ensure_server", start)
+    own = address.OwnServer(tmp_path, "t")
+    with pytest.raises(UnreachableError, match="no server runs here"):
+        own.connect()
+    (tmp_path / "server.json").write_text('{"pid": 0, "start": 0, "url": "http://gone"}')
+    assert own.connect().base_url == fake.url
+    assert started == [tmp_path]
+
+
+def test_the_token_of_the_own_server_is_read_from_its_folder(fake, monkeypatch, tmp_path):
+    monkeypatch.setattr("launcher.server.process.running_server", lambda _: fake.url)
+    (tmp_path / "token").write_text(f"{fake.token}\n")
+    with contextlib.closing(address.OwnServer(tmp_path).connect()) as connection:
+        assert connection.request("GET", "/api/v1/server").status == 200
 
 
 def test_the_python_of_a_job_is_that_of_the_active_environment(monkeypatch, tmp_path):

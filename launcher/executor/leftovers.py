@@ -1,0 +1,55 @@
+"""What dead agents left on a node is shipped by the next agent or executor there, then removed."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from pathlib import Path
+
+from launcher.errors import LauncherError, NotFoundError, UnauthorizedError
+from launcher.executor.folders import JobFolder, job_folders
+from launcher.executor.shipping import Shipper
+from launcher.executor.sweep import sweep_folder
+from launcher.executor.uplink import Uplink
+
+log = logging.getLogger(__name__)
+
+
+def ship_leftovers(root: Path) -> None:
+    """Ship and clear every job folder below `root` that no living agent owns.
+
+    The folder of a job that goes on is shipped and kept: its next attempt here uses it. One whose
+    server does not answer, or does not know the job, is kept too: nothing is lost by waiting.
+    """
+    for folder in job_folders(root):
+        lock = folder.try_own()
+        if lock is None:
+            continue
+        try:
+            _ship(folder)
+        except (LauncherError, OSError, ValueError, KeyError) as error:
+            log.info("%s is left for later: %s", folder.path.name, error)
+        finally:
+            os.close(lock)
+
+
+def _ship(folder: JobFolder) -> None:
+    if not folder.shipping.exists():
+        return  # an agent is just making it
+    known = json.loads(folder.shipping.read_text())
+    uplink = Uplink(known["server"], known["token"])
+    try:
+        is_over = uplink.is_job_over()
+        shipper = Shipper(folder)
+        while shipper.ship(uplink):
+            pass
+    except (NotFoundError, UnauthorizedError) as error:
+        log.warning("%s: the server does not know this job any more: %s", folder.path, error)
+        return
+    finally:
+        uplink.close()
+    if is_over:
+        sweep_folder(folder)
+        folder.remove()
+        log.info("%s: shipped and removed", folder.path.name)
