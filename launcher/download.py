@@ -1,4 +1,4 @@
-"""Brings a checkpoint to this machine: every file verified, the folder there whole or not at all."""
+"""Brings a checkpoint to this machine: files verified, the folder there whole or not at all."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ set_option = click.option(
 _OPTIONS = (
     click.argument("words", nargs=-1, metavar="[SPEC | -- PROGRAM...]"),
     set_option,
-    click.option("-w", "--workers", type=int, help="Workers of the program behind --."),
+    click.option("-w", "--workers", type=int, help="Number of workers."),
     click.option("-g", "--gpus-per-worker", type=int, help="GPUs of each worker."),
     click.option("--name", help="Name of the job."),
     click.option("--framework", help="pytorch, or command. Default: guessed from the program."),

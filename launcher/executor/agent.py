@@ -26,12 +26,11 @@ from typing import Any, TypeVar
 from launcher.errors import LauncherError, UnreachableError
 from launcher.executor import core as core_
 from launcher.executor import surroundings
-from launcher.executor.channel import Channel, Lifeline, Listener
 from launcher.executor.collecting import Collector
 from launcher.executor.core import AgentCore
 from launcher.executor.folders import JobFolder, jobs_root
-from launcher.executor.gang import NodeState, Order
 from launcher.executor.leftovers import ship_leftovers
+from launcher.executor.lines import GangLines
 from launcher.executor.ports import Ports
 from launcher.executor.preparing import place_checkpoint, place_code
 from launcher.executor.ranks import Ranks, RankStart
@@ -40,7 +39,7 @@ from launcher.executor.uplink import Uplink
 from launcher.frameworks import load as load_framework
 from launcher.frameworks.base import layered
 from launcher.model.gang import Gang, GangNode
-from launcher.model.wire import Orders, decode, encode
+from launcher.model.wire import Orders
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -75,23 +74,20 @@ class Agent:
         self._mail: queue.SimpleQueue[Callable[[float], None]] = queue.SimpleQueue()
         self._orders = Orders("")
         self._changed = threading.Event()
-        self._leader_line: Lifeline | None = None
-        self._followers: dict[int, Channel] = {}
-        self._told: tuple[NodeState, Order] | None = None
-        self._told_at = 0.0
         self._preparing: queue.SimpleQueue[core_.Prepare] = queue.SimpleQueue()
 
         uplink = Uplink(config.server, config.token)
         self._setup = _until_answered(lambda: uplink.setup(config.allocation))
         self.job_id = self._setup.launch.job_id
-        self._key = config.token.encode()
-        self._listener = Listener(config.address, self._key, self._serve)
         self._folder = JobFolder.of(jobs_root(config.server_id), self.job_id, config.node_id)
         _log_to(self._folder.agent_log)
         self._lock = self._folder.try_own()
         self._ports = Ports(config.address)
         self._core = self._make_core()
-        self._status = self._core.status(self._listener.address, "")
+        self._lines = GangLines(
+            self._core, self._post, host=config.address, key=config.token.encode()
+        )
+        self._status = self._core.status(self.address, "")
         mark = f"LAUNCHER_ALLOCATION={config.allocation}"
         self._ranks = Ranks(self._folder, mark, self._rank_ended)
         self._collector = Collector(
@@ -114,7 +110,7 @@ class Agent:
     @property
     def address(self) -> str:
         """host:port of its gang channel."""
-        return self._listener.address
+        return self._lines.address
 
     @property
     def is_leader(self) -> bool:
@@ -160,7 +156,7 @@ class Agent:
         for action in self._core.actions():
             self._act(action)
         self._watch_calls()
-        self._tell_gang()
+        self._lines.tell()
         status = self._core.status(self.address, "")
         if status != self._status:
             self._status = status
@@ -287,74 +283,9 @@ class Agent:
         return True
 
     def _obey(self, orders: Orders, asked_at: float, now: float) -> None:
-        if self.config.index and self._leader_line is None and orders.peers and orders.peers[0]:
-            self._leader_line = Lifeline(
-                orders.peers[0],
-                self._key,
-                {"role": "follower", "index": self.config.index, "address": self.address},
-                on_up=lambda _: self._post(lambda __: self._tell_gang(anew=True)),
-                on_message=self._hear_leader,
-                on_dead=partial(self._peer_died, 0),
-            )
+        if orders.peers:
+            self._lines.follow(orders.peers[0])
         self._core.obey(orders, asked_at, now)
-
-    # --- the gang --------------------------------------------------------------------------------
-
-    def _serve(self, channel: Channel, hello: dict[str, Any]) -> None:
-        """A caller of our channel: a follower of this leader, or the executor."""
-        if hello.get("role") == "follower" and self._core.leader is not None:
-            self._serve_follower(channel, int(hello["index"]), str(hello["address"]))
-        elif hello.get("role") == "executor":
-            self._serve_executor(channel)
-
-    def _serve_follower(self, channel: Channel, index: int, address: str) -> None:
-        self._followers[index] = channel
-        self._post(lambda _: self._tell_gang(anew=True))
-        for message in channel.messages():
-            state = decode(NodeState, message)
-            self._post(partial(self._core.peer_says, state))
-        if self._followers.get(index) is channel:
-            del self._followers[index]
-            # Closed, or broken? Its machine tells; a living follower dials us anew by itself.
-            Lifeline(
-                address,
-                self._key,
-                {"role": "probe"},
-                on_up=lambda probe: probe.close(),
-                on_message=lambda _: None,
-                on_dead=partial(self._peer_died, index),
-            )
-
-    def _peer_died(self, index: int, proof: str) -> None:
-        self._post(lambda now: self._core.peer_lost(index, proof, now))
-
-    def _hear_leader(self, message: dict[str, Any]) -> None:
-        order = decode(Order, message)
-        self._post(lambda now: self._core.leader_orders(order, now))
-
-    def _serve_executor(self, channel: Channel) -> None:
-        self._post(self._core.executor_came)
-        channel.send({"asked_at": time.monotonic(), "closed": self._core.closed})
-        for message in channel.messages():
-            if "renew" in message:
-                self._post(partial(self._core.renewed, float(message["renew"])))
-                channel.send({"asked_at": time.monotonic(), "closed": self._core.closed})
-            elif message.get("close"):
-                reason = str(message["close"])
-                self._post(partial(self._core.close, reason))
-        self._post(lambda _: self._core.executor_gone())
-
-    def _tell_gang(self, *, anew: bool = False) -> None:
-        news = (self._core.state, self._core.order)
-        now = time.monotonic()
-        if not anew and news == self._told and now - self._told_at < REPEAT_S:
-            return
-        self._told, self._told_at = news, now
-        if self._core.leader is not None:
-            for channel in list(self._followers.values()):
-                channel.send(encode(self._core.order))
-        elif self._leader_line is not None:
-            self._leader_line.send(encode(self._core.state))
 
     def _clear_leftovers(self) -> None:
         """Of other jobs, whose agents died on this node."""
@@ -379,7 +310,7 @@ class Agent:
         if self._lock is not None:
             os.close(self._lock)
         self.finished.set()
-        self._listener.close()
+        self._lines.close()
 
 
 def _log_to(path: Path) -> None:

@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 DIAL_TIMEOUT_S = 3.0
 REDIAL_S = 1.0
+PAUSE_S = 0.05
+"""Between the end of a connection and the next: a dying process needs a moment to be gone."""
 _AUTH_ERRORS = (AuthenticationError, OSError, EOFError, ValueError)
 
 
@@ -165,6 +167,22 @@ def dial(address: str, key: bytes, hello: dict[str, Any]) -> Channel:
     return channel
 
 
+def await_proof(address: str, key: bytes) -> str:
+    """Whether the process at `address` is dead: the proof, or empty as soon as it answers.
+
+    Waits for as long as there is only silence.
+    """
+    while True:
+        try:
+            dial(address, key, {"role": "probe"}).close()
+        except ConnectionRefusedError as error:
+            return f"its machine answers that it is gone ({error.strerror or error})"
+        except OSError:
+            time.sleep(REDIAL_S)
+        else:
+            return ""
+
+
 class Lifeline:
     """Keeps a connection to one process until it is proven dead or `close` is called.
 
@@ -223,6 +241,7 @@ class Lifeline:
                 self._on_message(message)
             self.channel = None
             channel.close()
+            self._closed.wait(PAUSE_S)
 
     def _die(self, proof: str) -> None:
         if not self._closed.is_set():
