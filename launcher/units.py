@@ -28,10 +28,8 @@ def parse_duration(text: str | float) -> float:
     Raises:
         ValueError: the text is no duration; its message says what one looks like.
     """
-    if isinstance(text, bool):
-        raise ValueError(_not_a_duration(text))
     if isinstance(text, int | float):
-        if not 0 <= text < float("inf"):
+        if isinstance(text, bool) or not 0 <= text < float("inf"):
             raise ValueError(_not_a_duration(text))
         return float(text)
     stripped = text.strip()

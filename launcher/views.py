@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from launcher.model.checkpoint import FileEntry
+from launcher.model.codec import decode, encode
+from launcher.model.node import NodeReport
 from launcher.model.states import TERMINAL
-from launcher.model.wire import NodeReport, decode, encode
 
 V = TypeVar("V")
 _OVER = frozenset(state.value for state in TERMINAL)

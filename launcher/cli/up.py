@@ -10,7 +10,7 @@ from launcher.cli import _output, _words
 from launcher.cli._options import connect, output_option
 from launcher.client import Client
 from launcher.errors import SpecError, UnreachableError
-from launcher.model.wire import NodeReport
+from launcher.model.node import NodeReport
 from launcher.units import format_size
 from launcher.views import ServerView, as_json
 

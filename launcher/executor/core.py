@@ -5,8 +5,9 @@ the agent to carry out. Promises that it keeps, whatever is lost, repeated or re
 
 - ranks of an attempt start only under the server's grant for it and the leader's order;
 - an attempt that ended here, or was to be stopped here before it started, never starts any more;
-- with its lease run out it kills its ranks and ends, unless the executor is known to be gone, in
-  which case nobody can have taken its silence for death (DESIGN §7, docs/protocol.md).
+- past its deadline it kills its ranks and ends, and no word that comes later revives it. The
+  deadline is its lease's end while an executor is linked to it; when that is known to be gone,
+  nobody can have taken its silence for death, and it runs on for hours (docs/protocol.md).
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from launcher.model.wire import LEASE_S, ORPHAN_TIMEOUT_S, AgentStatus, Checkpoi
 
 DEAF_LEADER_S = 20.0
 """How much longer than the grace a node waits for its leader to carry out the server's stop."""
+LEAVING_S = 10.0
+"""How long an agent that leaves tries to ship what its ranks left; the next one here ships it."""
 
 # --- what the agent shall do ----------------------------------------------------------------------
 
@@ -35,7 +38,7 @@ class Prepare:
 
 @dataclass(frozen=True)
 class Launch:
-    """Start this node's ranks; then call `launched` or `failed`, and `exited` for each."""
+    """Start this node's ranks; then call `exited` for each that ends."""
 
     attempt: int
     gang: Gang
@@ -95,12 +98,14 @@ class AgentCore:
         self.quiet = 0
         self.closed = ""
         self.lease_until = now + LEASE_S
-        self.last_contact = now
-        self.executor_linked = False
+        self.session = 0
+        """The newest session of executors that linked itself."""
+        self._server_asked_at = now
+        self._links: set[int] = set()
         self._grace_s = grace_s
         self._lost_peers: dict[int, str] = {}
         self._stop_asked: float | None = None
-        self._draining = False
+        self._draining_since: float | None = None
         self._closing = ""
         self._job_over = False
         self._sent: Stop | None = None
@@ -139,7 +144,9 @@ class AgentCore:
 
     def obey(self, orders: Orders, asked_at: float, now: float) -> None:
         """The server's answer to a status that was sent at `asked_at`."""
-        self.renewed(asked_at, now)
+        self._heed_deadline(now)
+        self._server_asked_at = max(self._server_asked_at, asked_at)
+        self._renew(asked_at)
         self._notes = [note for note in self._notes if note.number > orders.notes_taken]
         self._job_over = self._job_over or orders.job_over
         for index in orders.lost_nodes:
@@ -153,24 +160,61 @@ class AgentCore:
             self._stop(now, force=orders.force)
         self._follow(now)
 
-    def renewed(self, asked_at: float, now: float) -> None:
-        """The server or the executor renewed the lease that was asked for at `asked_at`."""
+    # --- from executors --------------------------------------------------------------------------
+
+    @property
+    def executor_linked(self) -> bool:
+        return bool(self._links)
+
+    def executor_says(self, link: int, session: int, asked_at: float, now: float) -> None:
+        """An executor linked itself, or renewed the lease that was asked for at `asked_at`.
+
+        The server believes the newest session alone, so that only its word counts here: another
+        one's would prolong a lease that the newest takes for run out.
+
+        Args:
+            link: number of the connection.
+            session: of the executor at its other end.
+            asked_at: when this agent asked; `now` for a connection's first word.
+            now: this agent's clock.
+        """
+        self._heed_deadline(now)
+        if session > self.session:
+            self.session = session
+            self._links.clear()
+        if session == self.session:
+            self._links.add(link)
+            self._renew(asked_at)
+        self._follow(now)
+
+    def executor_gone(self, link: int, now: float) -> None:
+        """Its machine told us that the other end of this connection is closed."""
+        self._heed_deadline(now)
+        self._links.discard(link)
+
+    def _renew(self, asked_at: float) -> None:
         self.lease_until = max(self.lease_until, asked_at + LEASE_S)
-        self.last_contact = now
 
-    def executor_came(self, now: float) -> None:
-        self.executor_linked = True
-        self.last_contact = now
+    @property
+    def deadline(self) -> float:
+        """When the ranks must be dead if nothing more is heard.
 
-    def executor_gone(self) -> None:
-        """Its machine told us that the executor's end of the connection is closed."""
-        self.executor_linked = False
+        Without a linked executor only the server's silence counts, hours of it: an executor that
+        the server does not hear must not keep alive what the server gives up.
+        """
+        orphaned_at = self._server_asked_at + ORPHAN_TIMEOUT_S
+        return min(self.lease_until, orphaned_at) if self._links else orphaned_at
+
+    def _heed_deadline(self, now: float) -> None:
+        if now > self.deadline and not self._closing:
+            silence = "neither server nor executor was heard" if self._links else "no server"
+            self._leave(f"its lease ran out: {silence}", now)
 
     def _begin(self, attempt: int, resume: CheckpointRef | None, now: float) -> None:
         if self._closing or self.state.phase not in {"idle", "quiet"}:
             return  # not before the earlier attempt is over here
         self.grant, self.resume = attempt, resume
-        self._stop_asked, self._sent, self._draining = None, None, False
+        self._stop_asked = self._sent = self._draining_since = None
         self.state = NodeState(self.index, attempt, "preparing", node=self.node)
         self._actions.append(Prepare(attempt, resume))
         if self.leader:
@@ -190,10 +234,13 @@ class AgentCore:
     def close(self, reason: str, now: float) -> None:
         """End the ranks at once and leave."""
         if not self._closing:
-            self._closing = reason
-            self._stop_asked = now
-            self._burn_unstarted()
+            self._leave(reason, now)
         self._follow(now)
+
+    def _leave(self, reason: str, now: float) -> None:
+        self._closing = reason
+        self._stop_asked = now
+        self._burn_unstarted()
 
     # --- from this node --------------------------------------------------------------------------
 
@@ -225,7 +272,7 @@ class AgentCore:
         self._follow(now)
 
     def drained(self, attempt: int, now: float) -> None:
-        if attempt == self.grant and self.state.phase == "exited" and self._draining:
+        if attempt == self.grant and self.state.phase == "exited" and self._draining_since:
             self.state = replace(self.state, phase="quiet")
             self.quiet = max(self.quiet, attempt)
         self._follow(now)
@@ -253,23 +300,20 @@ class AgentCore:
     # --- time ------------------------------------------------------------------------------------
 
     def tick(self, now: float) -> None:
-        if now > self.lease_until and self.executor_linked:
-            self.close("its lease ran out: neither server nor executor was heard", now)
-        elif now - self.last_contact > ORPHAN_TIMEOUT_S:
-            self.close("it had neither server nor executor for too long", now)
         self._follow(now)
 
     # --- what follows ----------------------------------------------------------------------------
 
     def _follow(self, now: float) -> None:
+        self._heed_deadline(now)
         if self.leader:
             self.leader.node_says(self.state, now)
             self.leader.tick(now)
             self.order = self.leader.order
         self._obey_order()
         self._act_alone(now)
-        self._maybe_drain()
-        self._maybe_close()
+        self._maybe_drain(now)
+        self._maybe_close(now)
 
     def _obey_order(self) -> None:
         order = self.order
@@ -312,15 +356,19 @@ class AgentCore:
             self.burnt = max(self.burnt, self.grant)
             self.state = replace(self.state, phase="exited")
 
-    def _maybe_drain(self) -> None:
+    def _maybe_drain(self, now: float) -> None:
         over = self.order.attempt == self.grant and self.order.do == "over"
         alone = 0 in self._lost_peers or bool(self._closing)
-        if self.state.phase == "exited" and not self._draining and (over or alone):
-            self._draining = True
+        if self.state.phase == "exited" and self._draining_since is None and (over or alone):
+            self._draining_since = now
             self._actions.append(Drain(self.grant))
 
-    def _maybe_close(self) -> None:
-        if self._closing and not self.closed and self.state.phase in {"idle", "quiet"}:
+    def _maybe_close(self, now: float) -> None:
+        if not self._closing or self.closed:
+            return
+        waited = now - self._draining_since if self._draining_since is not None else 0.0
+        unshipped = self.state.phase == "exited" and waited > LEAVING_S
+        if self.state.phase in {"idle", "quiet"} or unshipped:
             self.burnt = max(self.burnt, self.grant)
             self.closed = self._closing
             self._actions.append(Close(self._closing, self._job_over))

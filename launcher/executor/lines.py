@@ -14,7 +14,7 @@ from typing import Any
 from launcher.executor.channel import Channel, Lifeline, Listener, await_proof
 from launcher.executor.core import AgentCore
 from launcher.executor.gang import NodeState, Order
-from launcher.model.wire import decode, encode
+from launcher.model.codec import decode, encode
 
 REPEAT_S = 2.0
 """How often states and orders are repeated, changed or not."""

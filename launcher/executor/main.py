@@ -21,16 +21,9 @@ from launcher.errors import ConflictError, LauncherError
 from launcher.executor.folders import jobs_root
 from launcher.executor.leftovers import ship_leftovers
 from launcher.executor.plan import GiveBack, plan
-from launcher.model.wire import (
-    AllocationReport,
-    Desired,
-    Hello,
-    NodeReport,
-    Report,
-    Session,
-    decode,
-    encode,
-)
+from launcher.model.codec import decode, encode
+from launcher.model.node import NodeReport
+from launcher.model.wire import AllocationReport, Desired, Hello, Report, Session
 from launcher.transport import Connection
 
 log = logging.getLogger(__name__)

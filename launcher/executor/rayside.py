@@ -13,7 +13,8 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from launcher.errors import LauncherError, UnreachableError
 from launcher.executor import hosting
-from launcher.model.wire import NodeReport, WantedAllocation
+from launcher.model.node import NodeReport
+from launcher.model.wire import WantedAllocation
 
 CALL_TIMEOUT_S = 60.0
 _NODE_LABEL = "ray.io/node-id"

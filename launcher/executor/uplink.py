@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from launcher.model.checkpoint import Manifest
-from launcher.model.wire import AgentSetup, AgentStatus, CheckpointRef, Orders, decode, encode
+from launcher.model.codec import decode, encode
+from launcher.model.wire import AgentSetup, AgentStatus, CheckpointRef, Orders
 from launcher.transport import Connection
 
 BASE = "/api/v1/agent"

@@ -10,13 +10,7 @@ from sqlalchemy import Connection
 from launcher.errors import ConflictError, NotFoundError
 from launcher.model.checkpoint import Manifest
 from launcher.model.job import Change, Event, Job
-from launcher.model.wire import (
-    AgentReport,
-    AgentSetup,
-    AgentStatus,
-    CheckpointRef,
-    Orders,
-)
+from launcher.model.wire import AgentReport, AgentSetup, AgentStatus, CheckpointRef, Orders
 from launcher.names import allocation_id
 from launcher.server import rules
 from launcher.server.control import Control

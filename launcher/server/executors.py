@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from launcher.errors import ConflictError, NotFoundError
 from launcher.model import lifecycle
+from launcher.model.codec import encode
 from launcher.model.ending import Ending
 from launcher.model.job import Allocation, AllocationState, Change, Job
 from launcher.model.wire import (
@@ -19,7 +20,6 @@ from launcher.model.wire import (
     Session,
     WantedAllocation,
     WantedNode,
-    encode,
 )
 from launcher.server import rules
 from launcher.server.agents import Agents

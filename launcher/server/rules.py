@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
 from launcher.model import lifecycle
+from launcher.model.codec import encode
 from launcher.model.ending import Ending
 from launcher.model.job import Allocation, Change, Event, Job, Slot
 from launcher.model.wire import (
@@ -24,7 +25,6 @@ from launcher.model.wire import (
     AgentStatus,
     CheckpointRef,
     Orders,
-    encode,
 )
 from launcher.units import format_duration
 

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, delete, select, update
 
 from launcher.errors import ConflictError, SpecError
-from launcher.model import wire
+from launcher.model import codec
 from launcher.model.checkpoint import FileEntry, Manifest, to_prune, unsafe_path
 from launcher.store import tables
 from launcher.store.rows import from_row
@@ -195,7 +195,7 @@ def _row(job_id: str, manifest: Manifest) -> dict[str, Any]:
         "attempt": manifest.attempt,
         "step": manifest.step,
         "rank": _WHOLE_GANG if manifest.rank is None else manifest.rank,
-        "manifest": wire.encode(manifest),
+        "manifest": codec.encode(manifest),
     }
 
 

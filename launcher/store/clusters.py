@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select, update
 
-from launcher.model import wire
-from launcher.model.wire import Hello, NodeReport
+from launcher.model import codec
+from launcher.model.node import NodeReport
+from launcher.model.wire import Hello
 from launcher.store import dialect
 from launcher.store.rows import from_row
 from launcher.store.tables import clusters as _clusters
@@ -61,5 +62,5 @@ def save_nodes(
 ) -> bool:
     """Take a session's word on its nodes; False when another session speaks for the cluster."""
     mine = (_clusters.c.name == name, _clusters.c.fence == fence)
-    seen = update(_clusters).where(*mine).values(nodes=wire.encode(nodes), last_seen=now)
+    seen = update(_clusters).where(*mine).values(nodes=codec.encode(nodes), last_seen=now)
     return tx.execute(seen).rowcount == 1

@@ -7,20 +7,20 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Column, Table
 
-from launcher.model import wire
+from launcher.model import codec
 
 T = TypeVar("T")
 
 
 def row_of(thing: Any, table: Table) -> dict[str, Any]:
     """The columns of `table` that are fields of the dataclass `thing`."""
-    values = wire.encode(thing)
+    values = codec.encode(thing)
     return {name: values[name] for name in table.c.keys() if name in values}  # noqa: SIM118 - iterating it gives columns
 
 
 def from_row(cls: type[T], row: Mapping[Any, Any], **more: Any) -> T:
     """The dataclass that `row` holds; columns that are no fields of it are passed over."""
-    return wire.decode(cls, {**row, **more})
+    return codec.decode(cls, {**row, **more})
 
 
 def labelled(table: Table, prefix: str) -> list[Any]:

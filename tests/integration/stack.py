@@ -14,9 +14,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import machine
 from machine import wait_until
@@ -29,6 +29,7 @@ from launcher.server.process import running_server
 from launcher.spec.judge import spec_from_data
 from launcher.views import AttemptView, JobView
 
+T = TypeVar("T")
 PROGRAMS = Path(__file__).parent / "programs"
 
 
@@ -232,6 +233,16 @@ class Stack:
             return None
 
         return wait_until(is_there, f"{job} {' or '.join(states)}")
+
+    def wait_for(self, job: str, holds: Callable[[], T], what: str) -> T:
+        """The first true answer of `holds`, as long as the job has not ended."""
+
+        def look() -> T:
+            found = holds()
+            assert found or not self.client.job(job).is_over, f"{what}: {self.story(job)}"
+            return found
+
+        return wait_until(look, what)
 
     def run(self, *arguments: Any, **keys: Any) -> JobView:
         """Submit a program and wait for its end, whichever it is."""

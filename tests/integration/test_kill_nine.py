@@ -21,11 +21,12 @@ class Training:
         self.stack, self.diary, self.job = stack, diary, job
 
     def await_checkpoint(self) -> None:
-        wait_until(lambda: self.stack.client.checkpoints(self.job), "a checkpoint")
+        client = self.stack.client
+        self.stack.wait_for(self.job, lambda: client.checkpoints(self.job), "a checkpoint")
 
     def await_next_attempt(self, struck_at: float, what: str) -> None:
         """Wait for the first steps of attempt 2, and tell how long they took to come."""
-        wait_until(lambda: self.diary.reached(2), f"attempt 2\n{self.stack.story(self.job)}")
+        self.stack.wait_for(self.job, lambda: self.diary.reached(2), "attempt 2")
         tell(f"{what}: first step of the next attempt", self.diary.began(2) - struck_at)
 
     def await_points(self) -> None:
@@ -36,7 +37,7 @@ class Training:
             progress = self.stack.client.job(self.job).progress
             return progress is not None and progress.step > done + 5
 
-        wait_until(has_newer, "newer points")
+        self.stack.wait_for(self.job, has_newer, "newer points")
 
     def end(self) -> JobView:
         self.diary.finish()

@@ -87,7 +87,7 @@ def test_decisions_are_numbered_without_gaps_and_listed():
 
 def test_the_changelog_has_this_version():
     assert re.search(
-        rf"^## \[{re.escape(__version__)}\]", (ROOT / "CHANGELOG.md").read_text(), re.M
+        rf"^## \[{re.escape(__version__)}\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE
     )
 
 

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, JSONResponse
 
 from launcher.errors import NotFoundError, SpecError
-from launcher.model import wire
+from launcher.model import codec
 from launcher.model.checkpoint import Manifest
 from launcher.model.wire import AgentStatus
 from launcher.server.notify import job_topic
@@ -37,12 +37,12 @@ async def sync(request: Request, here: Here, job_id: AgentsJob, wait: float = 0.
             break
         ticket = here.control.notifier.ticket(topic)
         orders = await asyncio.to_thread(here.agents.look, job_id, number, status.index)
-    return JSONResponse(wire.encode(orders))
+    return JSONResponse(codec.encode(orders))
 
 
 @router.get("/setup/{allocation}")
 def setup(here: Here, job_id: AgentsJob, allocation: str) -> JSONResponse:
-    return JSONResponse(wire.encode(here.agents.setup(job_id, allocation)))
+    return JSONResponse(codec.encode(here.agents.setup(job_id, allocation)))
 
 
 @router.get("/job")
@@ -112,7 +112,7 @@ def download(here: Here, job_id: AgentsJob, digest: str) -> FileResponse:
 async def commit(request: Request, here: Here, job_id: AgentsJob) -> dict[str, Any]:
     manifest = await message(request, Manifest)
     committed = await asyncio.to_thread(here.agents.commit, job_id, manifest)
-    return {"committed": wire.encode(committed)}
+    return {"committed": codec.encode(committed)}
 
 
 @router.get("/checkpoints/{checkpoint_id}")
@@ -121,4 +121,4 @@ def manifest(here: Here, job_id: AgentsJob, checkpoint_id: int) -> JSONResponse:
         stored = checkpoints.get(tx, job_id, checkpoint_id)
     if stored is None:
         raise NotFoundError(f"job '{job_id}' has no checkpoint {checkpoint_id}")
-    return JSONResponse(wire.encode(stored.manifest))
+    return JSONResponse(codec.encode(stored.manifest))

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, Request
 
 from launcher.errors import SpecError, UnauthorizedError
-from launcher.model import wire
+from launcher.model import codec
 from launcher.server.agents import Agents
 from launcher.server.control import Control
 from launcher.server.executors import Executors
@@ -78,6 +78,6 @@ async def message(request: Request, cls: type[T]) -> T:
     """
     try:
         data: Any = await request.json()
-        return wire.decode(cls, data)
+        return codec.decode(cls, data)
     except ValueError as error:
         raise SpecError(f"not a {cls.__name__}: {error}") from error

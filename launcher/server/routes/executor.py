@@ -8,7 +8,7 @@ import time
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 
-from launcher.model import wire
+from launcher.model import codec
 from launcher.model.wire import Hello, Report
 from launcher.server.notify import cluster_topic
 from launcher.server.routes.context import Here, message, must_be_user
@@ -23,7 +23,7 @@ LONGEST_WAIT_S = 20.0
 @router.post("/session")
 async def session(request: Request, here: Here) -> JSONResponse:
     hello = await message(request, Hello)
-    return JSONResponse(wire.encode(await asyncio.to_thread(here.executors.open_session, hello)))
+    return JSONResponse(codec.encode(await asyncio.to_thread(here.executors.open_session, hello)))
 
 
 @router.get("/desired")
@@ -37,7 +37,7 @@ async def desired(
         wanted = await asyncio.to_thread(here.executors.desired, cluster, fence)
         left_s = give_up - time.monotonic()
         if wanted.version != seen or left_s <= 0:
-            return JSONResponse(wire.encode(wanted))
+            return JSONResponse(codec.encode(wanted))
         await here.control.notifier.wait(topic, ticket, left_s)
 
 

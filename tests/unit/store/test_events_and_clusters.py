@@ -3,7 +3,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from launcher.model.job import Event, Job
-from launcher.model.wire import Hello, NodeReport
+from launcher.model.node import NodeReport
+from launcher.model.wire import Hello
 from launcher.store import Store, clusters, events, jobs
 
 HELLO = Hello("local", "local", "2.60.0", "3.11.7", "0.1", "host-a")
