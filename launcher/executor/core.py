@@ -272,7 +272,11 @@ class AgentCore:
         self._follow(now)
 
     def drained(self, attempt: int, now: float) -> None:
-        if attempt == self.grant and self.state.phase == "exited" and self._draining_since:
+        if (
+            attempt == self.grant
+            and self.state.phase == "exited"
+            and self._draining_since is not None
+        ):
             self.state = replace(self.state, phase="quiet")
             self.quiet = max(self.quiet, attempt)
         self._follow(now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection
@@ -26,19 +27,31 @@ class Showing:
         self._control, self._settings, self._started_at = control, settings, started_at
 
     def job(self, job_id: str, *, with_spec: bool = True) -> views.JobView:
-        """One job whole.
+        """One job whole; its spec and the exits of its ranks only `with_spec`.
 
         Raises:
             NotFoundError: there is no such job.
         """
+        metrics = self._control.store.metrics
         with self._control.store.read() as tx:
             job = self._control.get(tx, job_id)
-            return self._view(tx, job, with_spec=with_spec)
+            stored = checkpoints.list_(tx, job.id)
+            attempts = jobs.attempts(tx, job.id)
+            nodes = self._nodes(tx, job)
+        return replace(
+            self._brief(job, metrics.latest(job.id), metrics.progress(job.id)),
+            spec=job.spec if with_spec else None,
+            attempts=tuple(_attempt(attempt, with_exits=with_spec) for attempt in attempts),
+            nodes=nodes,
+            checkpoints=views.CheckpointCount(len(stored), stored[-1].step if stored else None),
+        )
 
     def jobs(self, found: list[Job]) -> list[views.JobView]:
-        """Jobs of a list: without their specs and the exits of their ranks."""
-        with self._control.store.read() as tx:
-            return [self._view(tx, job, with_spec=False) for job in found]
+        """Jobs of a list: without specs, attempts, nodes and checkpoints."""
+        ids = [job.id for job in found]
+        latest = self._control.store.metrics.latest_of(ids)
+        progress = self._control.store.metrics.progress_of(ids)
+        return [self._brief(job, latest.get(job.id, {}), progress.get(job.id)) for job in found]
 
     def server(self) -> views.ServerView:
         floor = self._control.floor
@@ -89,11 +102,9 @@ class Showing:
             for (series, of_rank), own in sorted(by_series.items())
         ]
 
-    def _view(self, tx: Connection, job: Job, *, with_spec: bool) -> views.JobView:
-        stored = checkpoints.list_(tx, job.id)
-        spec = (jobs.get(tx, job.id) or job).spec if with_spec else None
-        latest = self._control.store.metrics.latest(job.id)
-        framework = job.spec.get("framework", "") if job.spec else ""
+    def _brief(
+        self, job: Job, latest: dict[str, float], progress: StoredProgress | None
+    ) -> views.JobView:
         return views.JobView(
             id=job.id,
             name=job.name,
@@ -105,20 +116,14 @@ class Showing:
             user=job.user,
             submitted_at=job.submitted_at,
             ended_at=job.ended_at,
-            framework=framework,
+            framework=job.spec.get("framework", ""),
             workers=job.resources.workers,
             gpus_per_worker=job.resources.gpus_per_worker,
             cpus_per_worker=job.resources.cpus_per_worker,
-            spec=spec,
-            attempts=tuple(
-                _attempt(attempt, with_exits=with_spec) for attempt in jobs.attempts(tx, job.id)
-            ),
             failures=job.failures,
             max_retries=job.policy.max_retries,
-            nodes=self._nodes(tx, job),
-            progress=_progress(self._control.store.metrics.progress(job.id)),
+            progress=_progress(progress),
             latest={name: number(value) for name, value in latest.items()},
-            checkpoints=views.CheckpointCount(len(stored), stored[-1].step if stored else None),
             page=f"{self._settings.url}/jobs/{job.id}",
         )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Any, NamedTuple
@@ -118,9 +118,16 @@ class Metrics:
 
     def latest(self, job_id: str) -> dict[str, float]:
         """The newest value of each name, of the lowest rank that reports it."""
-        found: dict[str, float] = {}
-        for info in self.series(job_id):
-            found.setdefault(info.name, info.last_value)
+        return self.latest_of([job_id]).get(job_id, {})
+
+    def latest_of(self, job_ids: Collection[str]) -> dict[str, dict[str, float]]:
+        """`latest` of many jobs at once, by job."""
+        columns = (_series.c.job_id, _series.c.name, _series.c.last_value)
+        query = select(*columns).where(_series.c.job_id.in_(job_ids))
+        found: dict[str, dict[str, float]] = {}
+        with self._database.read() as tx:
+            for job_id, name, value in tx.execute(query.order_by(_series.c.name, _series.c.rank)):
+                found.setdefault(job_id, {}).setdefault(name, _nan(value))
         return found
 
     def curves(self, job_id: str, name: str | None = None, rank: int | None = None) -> list[Curve]:
@@ -166,15 +173,19 @@ class Metrics:
 
     def progress(self, job_id: str) -> StoredProgress | None:
         """Of the lowest rank that reported in the newest attempt that has reports."""
-        reported = and_(_spools.c.job_id == job_id, _spools.c.step.is_not(None))
-        order = (_spools.c.attempt.desc(), _spools.c.rank)
-        query = select(_spools).where(reported).order_by(*order).limit(1)
+        return self.progress_of([job_id]).get(job_id)
+
+    def progress_of(self, job_ids: Collection[str]) -> dict[str, StoredProgress]:
+        """`progress` of many jobs at once, by job."""
+        reported = and_(_spools.c.job_id.in_(job_ids), _spools.c.step.is_not(None))
+        query = select(_spools).where(reported).order_by(_spools.c.attempt.desc(), _spools.c.rank)
+        found: dict[str, StoredProgress] = {}
         with self._database.read() as tx:
-            row = tx.execute(query).mappings().first()
-        if row is None:
-            return None
-        times = {name: _nan(row[name]) for name in ("first_at", "last_at")}
-        return from_row(StoredProgress, row, **times)
+            for row in tx.execute(query).mappings():
+                if row["job_id"] not in found:
+                    times = {name: _nan(row[name]) for name in ("first_at", "last_at")}
+                    found[row["job_id"]] = from_row(StoredProgress, row, **times)
+        return found
 
     def reported(self, job_id: str, attempt: int) -> bool:
         """True when any rank reported a point or a checkpoint in this attempt."""
