@@ -49,6 +49,8 @@ POLL_S = 10.0
 REPEAT_S = 2.0
 """How often states and orders of the gang are repeated, changed or not."""
 RETRY_S = 0.5
+KEEPER_PATIENCE_S = 2.0
+"""How long after the deadline the keeper leaves it to this process to end the ranks."""
 
 
 @dataclass(frozen=True)
@@ -85,11 +87,15 @@ class Agent:
         self._ports = Ports(config.address)
         self._core = self._make_core()
         self._lines = GangLines(
-            self._core, self._post, host=config.address, key=config.token.encode()
+            self._core,
+            self._post,
+            host=config.address,
+            token=config.token,
+            heed_deadline=self._hold_to_deadline,
         )
         self._status = self._core.status(self.address, "")
         mark = f"LAUNCHER_ALLOCATION={config.allocation}"
-        self._ranks = Ranks(self._folder, mark, self._rank_ended)
+        self._ranks = Ranks(self._folder, mark, self._rank_ended, held=[self._lines.fileno()])
         self._collector = Collector(
             self._folder,
             lambda: Uplink(config.server, config.token),
@@ -153,6 +159,7 @@ class Agent:
         with contextlib.suppress(queue.Empty):
             self._mail.get(timeout=patience_s)(time.monotonic())
         self._core.tick(time.monotonic())
+        self._hold_to_deadline()
         for action in self._core.actions():
             self._act(action)
         self._watch_calls()
@@ -178,6 +185,10 @@ class Agent:
                 threading.Thread(target=self._leave, args=(action,), name="leaving").start()
 
     # --- ranks -----------------------------------------------------------------------------------
+
+    def _hold_to_deadline(self) -> None:
+        """The keeper ends the ranks if this process stands still past its core's deadline."""
+        self._ranks.run_until(self._core.deadline + KEEPER_PATIENCE_S)
 
     def _launch(self, attempt: int, gang: Gang) -> None:
         launch = self._setup.launch

@@ -12,6 +12,7 @@ processes there run on.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -32,11 +33,21 @@ PAUSE_S = 0.05
 _AUTH_ERRORS = (AuthenticationError, OSError, EOFError, ValueError)
 
 
+_SILENCE = frozenset({errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH})
+
+
+def key_of(token: str, allocation: str, index: int) -> bytes:
+    """The key of one agent. Another agent of the job, on a port used again, has another one."""
+    return f"{token}/{allocation}/{index}".encode()
+
+
 class Channel:
     """One connection; `send` may be called from any thread, `receive` from one."""
 
     def __init__(self, connection: mp.Connection) -> None:
         self._connection = connection
+        self.fell_silent = False
+        """It ended since nothing came through any more: nobody said that the other end closed."""
         self._sending = threading.Lock()
 
     def send(self, message: dict[str, Any]) -> bool:
@@ -59,6 +70,7 @@ class Channel:
                 return None
             message = json.loads(self._connection.recv_bytes())
         except (OSError, ValueError) as error:
+            self.fell_silent = isinstance(error, OSError) and error.errno in _SILENCE
             raise EOFError(str(error)) from error
         return message if isinstance(message, dict) else {}
 
@@ -97,6 +109,10 @@ class Listener:
         self._channels: set[Channel] = set()
         self.address = f"{host}:{self._socket.getsockname()[1]}"
         threading.Thread(target=self._accept, name="gang-accept", daemon=True).start()
+
+    def fileno(self) -> int:
+        """Whoever holds a copy of this descriptor keeps the address from refusing."""
+        return self._socket.fileno()
 
     def close(self) -> None:
         """Refuse from now on, and end what is open: to everybody else this process is gone."""

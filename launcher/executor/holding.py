@@ -10,9 +10,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection
+from typing import Any
 
 from launcher.errors import LauncherError
-from launcher.executor.channel import Lifeline
+from launcher.executor.channel import Lifeline, key_of
+from launcher.executor.plan import unproven
 from launcher.executor.rayside import RaySide
 from launcher.model.wire import AgentReport, AllocationReport, WantedAllocation
 
@@ -34,19 +36,34 @@ class Holding:
         ray_side: RaySide,
         config: dict[str, str],
         changed: Callable[[str], None],
+        *,
+        session: Callable[[], int],
+        stopping: bool = False,
     ) -> None:
         self.wanted = wanted
+        self._session = session
         self.state = "making"
         self.reason = ""
         self._ray, self._config, self._changed = ray_side, config, changed
         self._lines: dict[int, Lifeline] = {}
         self._asked_at: dict[int, float] = {}
+        self._obeyed: dict[int, int] = {}
+        """The session that each agent obeys, as it said on its present connection."""
         self._stop = threading.Event()
+        if stopping:
+            self._stop.set()
         self._thread = threading.Thread(target=self._work, name=wanted.id, daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         self._stop.set()
+
+    def update(self, wanted: WantedAllocation) -> None:
+        """What the server knows now: addresses that registered meanwhile, nodes that are over."""
+        self.wanted = wanted
+        for node in wanted.nodes:
+            if node.address and node.index not in self._lines:
+                self._link(node.index, node.address)
 
     @property
     def is_stopping(self) -> bool:
@@ -54,14 +71,16 @@ class Holding:
 
     def renew(self) -> None:
         """Renew the lease of every agent that answers, from when it asked for it."""
-        for index, line in self._lines.items():
+        session = self._session()
+        for index, line in list(self._lines.items()):
             asked_at = self._asked_at.get(index)
             if asked_at is not None:
-                line.send({"renew": asked_at})
+                line.send({"renew": asked_at, "session": session})
 
     def report(self, living_nodes: Collection[str]) -> AllocationReport:
         agents = tuple(
-            self._agent_report(index, line, living_nodes) for index, line in self._lines.items()
+            self._agent_report(index, line, living_nodes)
+            for index, line in list(self._lines.items())
         )
         return AllocationReport(self.wanted.id, self.state, agents, self.reason)
 
@@ -75,7 +94,7 @@ class Holding:
             state=state,
             address=line.address,
             silent_s=silent_s,
-            linked=line.channel is not None,
+            linked=line.channel is not None and self._obeyed.get(index) == self._session(),
             node_alive=self.wanted.nodes[index].node_id in living_nodes,
         )
 
@@ -96,54 +115,61 @@ class Holding:
         self._set("gone", self.reason)
 
     def _make(self) -> None:
-        known = {node.index: node.address for node in self.wanted.nodes if node.address}
-        for index, address in known.items():
-            self._link(index, address)
+        self.update(self.wanted)
+        known = set(self._lines)
         if self._stop.is_set():
             return
         if not known and not self._ray.hold(self.wanted, PLACE_TIMEOUT_S):
             raise LauncherError("somebody else took the resources before they could be held")
         log.info("%s: resources held", self.wanted.id)
-        for node in self.wanted.nodes:
-            if node.index not in known and not self._stop.is_set():
-                config = {
-                    **self._config,
-                    "token": self.wanted.token,
-                    "allocation": self.wanted.id,
-                    "index": node.index,
-                }
-                self._link(node.index, self._ray.start_agent(self.wanted, node.index, config))
+        missing = {
+            node.index: self._agent_config(node.index)
+            for node in self.wanted.nodes
+            if node.index not in known
+        }
+        self._ray.start_agents(self.wanted, missing, self._link)
         self._set("up", "")
 
+    def _agent_config(self, index: int) -> dict[str, object]:
+        own = {"token": self.wanted.token, "allocation": self.wanted.id, "index": index}
+        return {**self._config, **own}
+
     def _link(self, index: int, address: str) -> None:
+        if index in self._lines:  # its registration came by the server first
+            return
         self._lines[index] = Lifeline(
             address,
-            self.wanted.token.encode(),
-            {"role": "executor"},
-            on_up=lambda _: self._changed(self.state),
+            key_of(self.wanted.token, self.wanted.id, index),
+            {"role": "executor", "session": self._session()},
+            on_up=lambda _: self._linked_anew(index),
             on_message=lambda message: self._hear(index, message),
             on_dead=lambda _: self._changed(self.state),
         )
 
-    def _hear(self, index: int, message: dict[str, object]) -> None:
-        asked_at = message.get("asked_at")
-        if isinstance(asked_at, float):
-            self._asked_at[index] = asked_at
+    def _linked_anew(self, index: int) -> None:
+        self._obeyed.pop(index, None)
+        self._changed(self.state)
+
+    def _hear(self, index: int, message: dict[str, Any]) -> None:
+        if "asked_at" in message:
+            self._asked_at[index] = float(message["asked_at"])
+            self._obeyed[index] = int(message["session"])
 
     def _give_back(self) -> None:
         deadline = time.monotonic() + CLOSE_PATIENCE_S
-        while not self._are_dead() and time.monotonic() < deadline:
-            for line in self._lines.values():
+        while self._unproven() and time.monotonic() < deadline:
+            for line in list(self._lines.values()):
                 line.send({"close": "its executor was told to give the allocation back"})
             time.sleep(0.1)
         for node in self.wanted.nodes:
             self._ray.kill_agent(self.wanted.id, node.index)
         self._ray.release(self.wanted.id)
-        while not self._are_dead():  # one that is silent may still run: only its proof ends this
+        while self._unproven():  # one that is silent may still run: only a proof ends this
             time.sleep(1.0)
 
-    def _are_dead(self) -> bool:
-        return all(line.dead for line in self._lines.values())
+    def _unproven(self) -> set[int]:
+        dead = {index for index, line in list(self._lines.items()) if line.dead}
+        return unproven(self.wanted, dead)
 
     def _set(self, state: str, reason: str) -> None:
         self.state, self.reason = state, reason

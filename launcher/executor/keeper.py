@@ -6,11 +6,15 @@ not safe; and ranks' children (data loaders, the program behind a shell) get no 
 keeper outlives its agent just long enough to kill them too.
 
 Runs as a script with nothing but the standard library (`python -I -S keeper.py MARK FOLDER`): one
-JSON object a line on stdin: {"start": {...}}, {"signal": {...}}; answers on stdout:
-{"started": ...}, {"exit": ...}. End of input means that the agent is gone: kill everything that
-belongs to the allocation and leave. What belongs to it carries MARK in its environment
-(`LAUNCHER_ALLOCATION=...`) or writes to a log in FOLDER: programs that set their title overwrite
-the environment that the kernel shows.
+JSON object a line on stdin: {"until": ...}, {"start": {...}}, {"signal": {...}}; answers on stdout:
+{"started": ...}, {"exit": ...}. End of input means that the agent is gone, and `until` that it
+stands still and its lease ran out (seconds on the machine's monotonic clock): either way kill
+everything that belongs to the allocation and leave. What belongs to it carries MARK in its
+environment (`LAUNCHER_ALLOCATION=...`) or writes to a log in FOLDER: programs that set their title
+overwrite the environment that the kernel shows.
+
+The agent's listening socket is open here too, unused: its address refuses connections, which all
+others take for a proof of death, only once nobody is left to bury.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import json
+import math
 import os
 import select
 import signal
@@ -32,7 +37,8 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def main(mark: str, folder: str) -> None:
-    """Serve the agent until it ends."""
+    """Serve the agent until it ends, or its lease."""
+    keep_from_ranks()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     wake_in, wake_out = os.pipe()
@@ -42,8 +48,9 @@ def main(mark: str, folder: str) -> None:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     ranks: dict[int, int] = {}
     pending = b""
-    while True:
-        ready, _, _ = select.select([0, wake_in], [], [])
+    until = math.inf
+    while (left_s := until - time.monotonic()) > 0:
+        ready, _, _ = select.select([0, wake_in], [], [], min(left_s, 3600.0))
         if wake_in in ready:
             with contextlib.suppress(BlockingIOError):
                 os.read(wake_in, 4096)
@@ -54,12 +61,24 @@ def main(mark: str, folder: str) -> None:
                 break
             *lines, pending = (pending + data).split(b"\n")
             for line in lines:
-                obey(json.loads(line), ranks)
+                until = obey(json.loads(line), ranks, until)
     bury(lambda pid: carries(pid, mark.encode()) or writes_to(pid, folder))
 
 
-def obey(message: dict[str, Any], ranks: dict[int, int]) -> None:
-    """Carry out one message of the agent."""
+def keep_from_ranks() -> None:
+    """What the agent left open here is none of the ranks' business."""
+    for entry in list(Path("/proc/self/fd").iterdir()):
+        if int(entry.name) > 2:
+            with contextlib.suppress(OSError):
+                os.set_inheritable(int(entry.name), False)
+
+
+def obey(message: dict[str, Any], ranks: dict[int, int], until: float) -> float:
+    """Carry out one message of the agent; gives the time until which ranks may run."""
+    if "until" in message:
+        return float(message["until"])
+    if time.monotonic() >= until:
+        return until
     if "start" in message:
         order = message["start"]
         pid = start(order)
@@ -70,6 +89,7 @@ def obey(message: dict[str, Any], ranks: dict[int, int]) -> None:
         for pid, rank in ranks.items():
             if order["rank"] in (rank, None):
                 send(pid, order["number"], whole_session=order["session"])
+    return until
 
 
 def start(order: dict[str, Any]) -> int:

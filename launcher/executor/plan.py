@@ -25,6 +25,20 @@ class GiveBack:
     wanted: WantedAllocation
 
 
+def unproven(wanted: WantedAllocation, dead: Collection[int]) -> set[int]:
+    """Nodes of an allocation where ranks may still run: it must not be called given back yet.
+
+    Args:
+        wanted: as the server knows it now.
+        dead: nodes whose agent was proven dead to this executor.
+    """
+    return {
+        node.index
+        for node in wanted.nodes
+        if node.address and not node.over and node.index not in dead
+    }
+
+
 def plan(
     desired: Desired, held: Collection[str], stopping: Collection[str]
 ) -> list[Make | GiveBack]:

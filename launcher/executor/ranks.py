@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import mmap
 import os
 import signal
@@ -42,12 +43,18 @@ class Ranks:
         folder: the job's files on this node.
         mark: environment entry that all processes of the allocation carry.
         on_exit: called (from a thread of its own) with every exit so far when a rank ends.
+        held: descriptors that stay open for as long as anything of ours may run.
     """
 
     def __init__(
-        self, folder: JobFolder, mark: str, on_exit: Callable[[int, list[RankExit]], None]
+        self,
+        folder: JobFolder,
+        mark: str,
+        on_exit: Callable[[int, list[RankExit]], None],
+        held: Sequence[int] = (),
     ) -> None:
-        self._folder, self._mark, self._on_exit = folder, mark, on_exit
+        self._folder, self._mark, self._on_exit, self._held = folder, mark, on_exit, held
+        self._until = math.inf
         self._attempt = 0
         self._expected: set[int] = set()
         self._exits: dict[int, RankExit] = {}
@@ -74,6 +81,13 @@ class Ranks:
                 "log": str(self._folder.log(attempt, start.rank)),
             }
             self._tell(keeper, {"start": order})
+
+    def run_until(self, until: float) -> None:
+        """Past this time (monotonic) nothing runs, even if this process stands still."""
+        if until != self._until:
+            self._until = until
+            if self._keeper is not None:
+                self._tell(self._keeper, {"until": until})
 
     def signal(self, number: int, *, whole_session: bool) -> None:
         """Signal every living rank (with all of its process group, if asked)."""
@@ -121,8 +135,11 @@ class Ranks:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 start_new_session=True,
+                pass_fds=self._held,
                 env={"PATH": os.environ.get("PATH", os.defpath)},
             )
+            if self._until < math.inf:
+                self._tell(self._keeper, {"until": self._until})
             threading.Thread(
                 target=self._listen, args=(self._keeper,), name="keeper", daemon=True
             ).start()

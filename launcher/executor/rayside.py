@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import ray
@@ -81,19 +82,35 @@ class RaySide:
         self.release(wanted.id)
         return False
 
-    def start_agent(self, wanted: WantedAllocation, index: int, config: dict[str, Any]) -> str:
-        """The address of a node's agent, which is made and started unless it is there already.
+    def start_agents(
+        self,
+        wanted: WantedAllocation,
+        configs: Mapping[int, dict[str, Any]],
+        on_started: Callable[[int, str], None],
+    ) -> None:
+        """Start the agents of these nodes side by side, where they are not there already.
+
+        Args:
+            wanted: the allocation, whose placement group is ready.
+            configs: of the agents, by the index of their node.
+            on_started: called with index and address of each agent that started.
 
         Raises:
-            LauncherError: Ray could not make it, or it did not answer.
+            LauncherError: Ray could not make one, or it did not answer. The others have started.
         """
-        name = f"{wanted.id}/{index}"
-        try:
-            actor = self._actor(name) or self._make_actor(wanted, index, name)
-            return str(ray.get(actor.start.remote(config), timeout=CALL_TIMEOUT_S))
-        except (ray.exceptions.RayError, ValueError) as error:
-            text = str(error).strip().splitlines()[-1]
-            raise LauncherError(f"the agent of node {index} did not start: {text}") from error
+        answers = {
+            index: self._agent(wanted, index).start.remote(config)
+            for index, config in configs.items()
+        }
+        failures = []
+        for index, answer in answers.items():
+            try:
+                on_started(index, str(ray.get(answer, timeout=CALL_TIMEOUT_S)))
+            except ray.exceptions.RayError as error:
+                text = str(error).strip().splitlines()[-1]
+                failures.append(f"the agent of node {index} did not start: {text}")
+        if failures:
+            raise LauncherError("; ".join(failures))
 
     def kill_agent(self, allocation: str, index: int) -> None:
         actor = self._actor(f"{allocation}/{index}")
@@ -114,10 +131,15 @@ class RaySide:
         ours = [actor["name"] for actor in named if actor["namespace"] == self.namespace]
         return {name.rpartition("/")[0] for name in ours if "/" in name}
 
+    def _agent(self, wanted: WantedAllocation, index: int) -> Any:
+        """The actor of a node's agent, made unless it is there already."""
+        name = f"{wanted.id}/{index}"
+        return self._actor(name) or self._make_actor(wanted, index, name)
+
     def _make_actor(self, wanted: WantedAllocation, index: int, name: str) -> Any:
         group = self._group(wanted.id)
         if group is None:
-            raise ValueError("its placement group is gone")
+            raise LauncherError("its placement group is gone")
         options: dict[str, Any] = {
             "name": name,
             "namespace": self.namespace,

@@ -52,9 +52,9 @@ class Session:
 class AgentReport:
     """What the executor knows of one agent by its own connection to it.
 
-    state: `alive`; `dead` (its machine refused or closed the connection: first-hand proof);
-    `silent` (nothing heard for `silent_s`). `linked`: this session was connected to the agent and
-    saw no end of the connection, so the agent obeys the lease that this session renewed.
+    state: `alive`; `dead` (its machine refuses the connection: first-hand proof); `silent`
+    (nothing heard for `silent_s`). `linked`: the agent said on this connection, of which no end was
+    seen, that it obeys this session; so it has a lease, which this session renewed.
     """
 
     index: int
@@ -77,12 +77,14 @@ class AllocationReport:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything an executor knows, whole each time."""
+    """Everything an executor knows, whole each time. It may be late: hence `receipt`."""
 
     cluster: str
     fence: int
     nodes: tuple[NodeReport, ...]
     allocations: tuple[AllocationReport, ...]
+    receipt: str = ""
+    """The server's newest answer to a report that was there when this one was made."""
     wire: int = WIRE_VERSION
 
 
@@ -95,6 +97,8 @@ class WantedNode:
     """Ray resources to hold on this node."""
     address: str = ""
     """Of its agent, when that registered."""
+    over: bool = False
+    """No rank of the allocation runs there or ever will, as far as the server knows."""
 
 
 @dataclass(frozen=True)

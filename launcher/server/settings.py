@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import os
 from collections.abc import Callable
@@ -21,6 +23,11 @@ class Settings:
     token: str
     embedded: bool = False
     shut_down: Callable[[], None] = lambda: None
+
+    @property
+    def page_key(self) -> str:
+        """Opens the pages, which only show; derived, so that an address never holds the token."""
+        return hmac.new(self.token.encode(), b"pages", hashlib.sha256).hexdigest()[:32]
 
     def memory(self) -> Memory:
         """Of the processes that stay between jobs, on this machine."""

@@ -124,7 +124,7 @@ class Showing:
             max_retries=job.policy.max_retries,
             progress=_progress(progress),
             latest={name: number(value) for name, value in latest.items()},
-            page=f"{self._settings.url}/jobs/{job.id}",
+            page=f"{self._settings.url}/jobs/{job.id}?key={self._settings.page_key}",
         )
 
     def _nodes(self, tx: Connection, job: Job) -> tuple[views.JobNodeView, ...]:

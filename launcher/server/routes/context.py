@@ -37,9 +37,9 @@ Here = Annotated[Services, Depends(services)]
 
 
 def bearer(request: Request) -> str:
-    """The token of a request; pages of a browser bring it as a cookie."""
+    """The token of a request, from its header alone: no cookie opens the API."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token if scheme.lower() == "bearer" else request.cookies.get("launcher", "")
+    return token if scheme.lower() == "bearer" else ""
 
 
 def must_be_user(request: Request, here: Here) -> None:

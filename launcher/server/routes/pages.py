@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
 
 from launcher.errors import UnauthorizedError
-from launcher.server.routes.context import Here, bearer
+from launcher.server.routes.context import Here
 from launcher.store import events, jobs
 from launcher.units import format_duration, format_size
 
@@ -49,15 +49,18 @@ def job_page(request: Request, here: Here, ref: str) -> Response:
 
 
 def _entrance(request: Request, here: Here) -> Response | None:
-    """The token comes once in the address, then as a cookie that scripts cannot read."""
-    given = request.query_params.get("token")
+    """The key comes once in the address, then as a cookie that scripts cannot read."""
+    # Cookies know no port: several servers of one machine must not overwrite each other's.
+    cookie = f"launcher-{here.control.store.server_id}"
+    key = here.settings.page_key
+    given = request.query_params.get("key")
     if given is not None:
-        if not hmac.compare_digest(given.encode(), here.settings.token.encode()):
-            raise UnauthorizedError("this server does not know that token")
+        if not hmac.compare_digest(given.encode(), key.encode()):
+            raise UnauthorizedError("this server does not know that key")
         answer = RedirectResponse(request.url.path, status_code=303)
-        answer.set_cookie("launcher", given, httponly=True, samesite="strict")
+        answer.set_cookie(cookie, given, httponly=True, samesite="lax")
         return answer
-    if hmac.compare_digest(bearer(request).encode(), here.settings.token.encode()):
+    if hmac.compare_digest(request.cookies.get(cookie, "").encode(), key.encode()):
         return None
     text = "<p>Open this page by the address that <code>launcher show JOB</code> prints.</p>"
     return HTMLResponse(text, status_code=401, headers=_HEADERS)
