@@ -87,10 +87,22 @@ class LocalRay(Cluster):
         members = record.members() if record is not None else set()
         return sum(_processes.memory_bytes(member.process) for member in members)
 
-    def offered_gpus(self) -> int:
-        """How many GPUs a start would offer now."""
-        declared = _declared(self._gpus, "LAUNCHER_LOCAL_GPUS")
-        return len(_offered_gpus()) if declared is None else declared
+    def offered(self) -> dict[str, float]:
+        """What a start would offer now, by Ray's resource names; memory is the machine's whole."""
+        cpus, gpus = self._declared_amounts()
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        return {
+            "CPU": float(_cpus.available_cpus() if cpus is None else cpus),
+            "GPU": float(len(_offered_gpus()) if gpus is None else gpus),
+            "memory": float(memory),
+        }
+
+    def _declared_amounts(self) -> tuple[int | None, int | None]:
+        """CPUs and GPUs that were chosen; None where the machine decides."""
+        return (
+            _declared(self._cpus, "LAUNCHER_LOCAL_CPUS"),
+            _declared(self._gpus, "LAUNCHER_LOCAL_GPUS"),
+        )
 
     @property
     def _record_path(self) -> Path:
@@ -171,9 +183,8 @@ class LocalRay(Cluster):
         return self._await(head, temp_dir)
 
     def _command_and_environment(self, temp_dir: Path) -> tuple[list[str], dict[str, str]]:
-        cpus = _declared(self._cpus, "LAUNCHER_LOCAL_CPUS")
+        cpus, gpus = self._declared_amounts()
         cpus = _cpus.available_cpus() if cpus is None else cpus
-        gpus = _declared(self._gpus, "LAUNCHER_LOCAL_GPUS")
         gpu_ids = _offered_gpus() if gpus is None else ()
         gpus = len(gpu_ids) if gpus is None else gpus
         environment = _start.ray_environment(os.environ, cpus=cpus, gpu_ids=gpu_ids)

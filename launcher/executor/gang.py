@@ -156,10 +156,11 @@ class Leader:
 
     def _watch_running(self, now: float) -> None:
         states = self._present()
-        if len(states) == self.size and all(s.phase in {"running", "exited"} for s in states):
-            self.started = self.order.attempt
+        partial = [s for s in states if s.phase == "exited" and len(s.exits) < self.ranks[s.index]]
+        if all(s.phase in {"running", "exited"} for s in states) and not partial:
+            self.started = self.order.attempt if len(states) == self.size else self.started
         failed = [rank for s in states for rank in s.exits if rank.code != 0]
-        if self._lost or any(state.error for state in states):
+        if self._lost or partial:
             self._begin_stop("term", now)
         elif failed:
             if self._crashed_at is None:

@@ -62,7 +62,8 @@ class Holding:
         """What the server knows now: addresses that registered meanwhile, nodes that are over."""
         self.wanted = wanted
         for node in wanted.nodes:
-            if node.address and node.index not in self._lines:
+            line = self._lines.get(node.index)
+            if node.address and (line is None or line.address != node.address):
                 self._link(node.index, node.address)
 
     @property

@@ -102,6 +102,7 @@ class Executor:
         self._nodes: tuple[NodeReport, ...] = ()
         self._orphans: set[str] = set()
         self._seen_at = time.monotonic()
+        self._receipt = ""
         self._news = threading.Event()
         self._freed_at = -FREEING_S
         self._look_soon = threading.Event()
@@ -184,10 +185,19 @@ class Executor:
             held = self._holdings.get(step.wanted.id)
             if held is None:
                 config = {"server": self._server, "server_id": self._server_id}
-                held = self._holding.Holding(step.wanted, self._ray, config, self._changed)
+                held = self._holding.Holding(
+                    step.wanted,
+                    self._ray,
+                    config,
+                    self._changed,
+                    session=lambda: self._fence,
+                    stopping=isinstance(step, GiveBack),
+                )
                 self._holdings[step.wanted.id] = held
             if isinstance(step, GiveBack):
                 held.stop()
+        for wanted in (*desired.allocations, *desired.stop):
+            self._holdings[wanted.id].update(wanted)
         # What the server does not name any more after it was gone is forgotten.
         for name in [n for n, held in self._holdings.items() if held.state == "gone"]:
             if name not in {wanted.id for wanted in desired.stop}:
@@ -238,9 +248,10 @@ class Executor:
                 log.error("Ray did not answer for %.0f s: leaving", blind_s)
                 os._exit(1)
             try:
-                connection.request(
+                answer = connection.request(
                     "POST", f"{BASE}/report", json=encode(self._report(blind_s)), repeatable=True
                 )
+                self._receipt = str(answer.json()["receipt"])
             except LauncherError as error:
                 log.info("report not taken: %s", error)
                 time.sleep(RETRY_S)
@@ -250,4 +261,4 @@ class Executor:
         living = {node.node_id for node in nodes}
         held = [held.report(living) for held in list(self._holdings.values())]
         orphans = [AllocationReport(name, "orphan") for name in sorted(self._orphans)]
-        return Report(self._cluster, self._fence, nodes, (*held, *orphans))
+        return Report(self._cluster, self._fence, nodes, (*held, *orphans), self._receipt)

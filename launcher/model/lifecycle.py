@@ -207,13 +207,15 @@ def stop(job: Job, ending: Ending, now: float, *, force: bool = False) -> Change
     attempt, allocation = job.attempt, job.allocation
     if attempt is None or allocation is None or attempt.is_over:
         return Change(job)
-    if attempt.stopping is not None and not (force and not attempt.force):
+    if ending is not Ending.CANCELLED_BY_USER:  # a user's wish overrules what else would follow
+        ending = attempt.stopping or ending
+    if attempt.stopping is ending and not (force and not attempt.force):
         return Change(job)
     attempt = replace(
         attempt,
-        stopping=attempt.stopping or ending,
+        stopping=ending,
         stopping_since=attempt.stopping_since or now,
-        force=force,
+        force=force or attempt.force,
     )
     slots = tuple(
         slot if slot.address or slot.closed else replace(slot, closed="its agent never registered")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Iterable
 
@@ -28,6 +29,7 @@ class Agents:
         self._control = control
         self._clock = clock
         self._started = clock()
+        self._instance = secrets.token_hex(4)
         self._answered: dict[tuple[str, int], float] = {}
         """When each agent's lease was renewed last; after a restart, the restart counts."""
 
@@ -52,12 +54,12 @@ class Agents:
             job_id,
             lambda job, _: rules.take_status(job, number, status, self._living(job), now),
         )
-        return self.orders(job, number, status.index)
+        return self._orders(job, number, status)
 
-    def orders(self, job: Job, number: int, index: int) -> Orders:
+    def _orders(self, job: Job, number: int, status: AgentStatus) -> Orders:
         """The orders of one agent; giving them renews its lease."""
-        self._answered[allocation_id(job.id, number), index] = self._clock()
-        return rules.orders_for(job, number, index)
+        self._answered[status.allocation, status.index] = self._clock()
+        return rules.orders_for(job, number, status.index, status.address)
 
     def _living(self, job: Job) -> set[str]:
         """Those of the allocation's nodes that the executor does not report as lost."""
@@ -67,28 +69,34 @@ class Agents:
         nodes = {slot.node_id for slot in allocation.slots}
         return {node for node in nodes if floor.is_node_alive(allocation.cluster, node)}
 
-    def look(self, job_id: str, number: int, index: int) -> Orders:
+    def look(self, job_id: str, status: AgentStatus) -> Orders:
         """The orders as they are now, for a request that waits."""
         with self._control.store.read() as tx:
             job = self._control.get(tx, job_id)
-        return self.orders(job, number, index)
+        return self._orders(job, _number_of(status.allocation, job_id), status)
 
-    def weigh(self, job: Job, number: int, report: AgentReport, now: float) -> Change:
+    def receipt(self) -> str:
+        """Proves of a report which carries it that it was made after now. Opaque to others."""
+        return f"{self._instance}:{self._clock()}"
+
+    def weigh(self, job: Job, number: int, report: AgentReport, receipt: str, now: float) -> Change:
         """What the executor's view of an agent proves, beside when this server heard it last."""
-        return rules.weigh(job, number, report, self._unheard_s(job.id, number, report.index), now)
+        instance, _, made_after = receipt.partition(":")
+        unheard_s = 0.0
+        if instance == self._instance:
+            unheard_s = float(made_after) - self._renewed_at(job.id, number, report.index)
+        return rules.weigh(job, number, report, unheard_s, now)
 
-    def _unheard_s(self, job_id: str, number: int, index: int) -> float:
-        renewed = self._answered.get((allocation_id(job_id, number), index), self._started)
-        return self._clock() - renewed
+    def _renewed_at(self, job_id: str, number: int, index: int) -> float:
+        return self._answered.get((allocation_id(job_id, number), index), self._started)
 
     def expire(self, job: Job, now: float) -> Change:
-        """Give up what nobody has heard of for so long that its agents have closed themselves."""
+        """Give up what this server has not heard for so long that it ended by itself."""
         allocation = job.allocation
         if allocation is None:
             return Change(job)
-        cluster_s = self._control.floor.silent_s(allocation.cluster)
         unheard_s = {
-            slot.index: min(cluster_s, self._unheard_s(job.id, allocation.number, slot.index))
+            slot.index: self._clock() - self._renewed_at(job.id, allocation.number, slot.index)
             for slot in allocation.slots
         }
         return rules.expire(job, unheard_s, now)

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
+from fastapi_offline import FastAPIOffline
 
 from launcher import __version__
 from launcher.errors import (
@@ -60,7 +61,10 @@ def make_app(store: Store, settings: Settings, floor: Floor) -> FastAPI:
         finally:
             scheduling.cancel()
 
-    app = FastAPI(title="launcher", version=__version__, lifespan=life)
+    # Its API page brings its own assets: nothing is asked from another origin.
+    app = FastAPIOffline(
+        docs_url="/docs", redoc_url=None, title="launcher", version=__version__, lifespan=life
+    )
     for group in (
         system.open_router,
         system.router,

@@ -7,7 +7,6 @@ import hmac
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection
@@ -38,6 +37,7 @@ class Control:
         self, store: Store, notifier: Notifier, floor: Floor, clock: Callable[[], float] = time.time
     ) -> None:
         self.store, self.notifier, self.floor, self.clock = store, notifier, floor, clock
+        self._waiting: dict[str, str] = {}
 
     # --- changing --------------------------------------------------------------------------------
 
@@ -96,7 +96,7 @@ class Control:
         now = self.clock()
         with self.store.read() as tx:
             known = jobs.by_key(tx, key) if key else None
-            views = self.floor.clusters(tx)
+            views = self.floor.prospects(tx)
             if known:
                 return self.get(tx, known), False
         if code and not self.store.blobs.has(code):
@@ -105,7 +105,7 @@ class Control:
             chosen = spec.python.model_copy(update={"interpreter": python})
             spec = spec.model_copy(update={"python": chosen})
         has_gpus = any(node.total.get("GPU") for view in views for node in view.nodes)
-        spec = decide_gpus(spec, cluster_has_gpus=has_gpus or self.floor.local_gpus() > 0)
+        spec = decide_gpus(spec, cluster_has_gpus=has_gpus)
         job = new_job(spec, code=code, user=user, now=now)
         misfit = never_fits(job.resources, views, job.cluster)
         if misfit is not None:
@@ -210,12 +210,16 @@ class Control:
         now = self.clock()
         return self.change(job_id, lambda job, _: lifecycle.tick(job, now))
 
-    def set_reason(self, job_id: str, reason: str) -> None:
-        def step(job: Job, _: Connection) -> Change:
-            waits = job.state is JobState.QUEUED
-            return Change(replace(job, reason=reason) if waits else job)
+    def set_waiting(self, reasons: dict[str, str]) -> None:
+        """Why each waiting job waits now. Not stored: the next cycle knows it again."""
+        changed = [job_id for job_id, text in reasons.items() if self._waiting.get(job_id) != text]
+        self._waiting = reasons
+        self.notifier.notify(*(job_topic(job_id) for job_id in changed))
 
-        self.change(job_id, step)
+    def reason(self, job: Job) -> str:
+        """Why the job waits, or the words of its last ending."""
+        waits = job.state is JobState.QUEUED
+        return self._waiting.get(job.id, job.reason) if waits else job.reason
 
 
 def newest(tx: Connection, job_id: str) -> tuple[int, int] | None:

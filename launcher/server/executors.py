@@ -9,7 +9,6 @@ from dataclasses import replace
 from launcher.errors import ConflictError, NotFoundError
 from launcher.model import lifecycle
 from launcher.model.codec import encode
-from launcher.model.ending import Ending
 from launcher.model.job import Allocation, AllocationState, Change, Job
 from launcher.model.wire import (
     WIRE_VERSION,
@@ -79,8 +78,8 @@ class Executors:
         content = json.dumps(encode(desired), sort_keys=True).encode()
         return replace(desired, version=hashlib.sha256(content).hexdigest()[:16])
 
-    def take(self, report: Report) -> None:
-        """Take an executor's report."""
+    def take(self, report: Report) -> str:
+        """Take an executor's report; gives the receipt that its next one shall carry."""
         floor, now = self._control.floor, self._control.clock()
         with self._control.store.read() as tx:
             self._check_fence(clusters.get(tx, report.cluster), report.cluster, report.fence)
@@ -94,21 +93,24 @@ class Executors:
             self._control.notifier.notify(SCHEDULE)
         for held in report.allocations:
             if held.state != "orphan":
-                self._take_allocation(report.cluster, held, now)
+                self._take_allocation(report, held, now)
+        return self._agents.receipt()
 
-    def _take_allocation(self, cluster: str, held: AllocationReport, now: float) -> None:
+    def _take_allocation(self, report: Report, held: AllocationReport, now: float) -> None:
         job_id, _, number_text = held.id.rpartition(".")
         number = int(number_text) if number_text.isdigit() else 0
 
         def step(job: Job, _: object) -> Change:
             change = Change(job)
             for agent in held.agents:
-                change = change.then(self._agents.weigh(change.job, number, agent, now))
+                change = change.then(
+                    self._agents.weigh(change.job, number, agent, report.receipt, now)
+                )
             if held.state == "failed":
                 failed = lifecycle.allocation_failed(change.job, number, held.reason, now)
                 change = change.then(failed)
             elif held.state == "gone":
-                change = change.then(_given_back(change.job, number, now))
+                change = change.then(rules.given_back(change.job, number, held.agents, now))
             return change
 
         try:
@@ -116,7 +118,7 @@ class Executors:
         except NotFoundError:
             return  # an allocation of a server before a restored backup: it is left alone
         if held.state == "gone":
-            self._release(cluster, held.id)
+            self._release(report.cluster, held.id)
 
     def _release(self, cluster: str, allocation_id: str) -> None:
         """Its resources are back. An allocation that is still the job's is the job's to change."""
@@ -137,6 +139,7 @@ class Executors:
                 slot.ranks,
                 {name: amount * slot.ranks for name, amount in per_worker.items()},
                 slot.address,
+                rules.is_over(job, allocation, slot),
             )
             for slot in allocation.slots
         )
@@ -148,13 +151,3 @@ class Executors:
             raise ConflictError(
                 f"session {fence} of cluster '{cluster}' is over", hint="open a new session"
             )
-
-
-def _given_back(job: Job, number: int, now: float) -> Change:
-    """The executor gave the allocation back, after the end of every agent was proven to it."""
-    allocation = job.allocation
-    if allocation is None or allocation.number != number:
-        return Change(job)
-    indexes = [slot.index for slot in allocation.slots]
-    proof = "its executor gave the allocation back"
-    return rules.close_slots(job, indexes, now, proof=proof, lost=Ending.WORKER_LOST)

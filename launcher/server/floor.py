@@ -31,16 +31,20 @@ class _Heard:
 
 
 class Floor:
-    """Thread-safe. `clock` is monotonic; no time of another machine is ever compared with it."""
+    """Thread-safe.
+
+    Args:
+        clock: monotonic; no time of another machine is ever compared with it.
+        expected: the embedded cluster as it will be once it has started.
+    """
 
     def __init__(
         self,
         clock: Callable[[], float] = time.monotonic,
-        local_gpus: Callable[[], int] = lambda: 0,
+        expected: ClusterView | None = None,
     ) -> None:
         self._clock = clock
-        self.local_gpus = local_gpus
-        """GPUs that the embedded cluster would offer; it may not have been started yet."""
+        self._expected = expected
         self._started = clock()
         self._heard: dict[str, _Heard] = {}
         self._lock = threading.Lock()
@@ -95,3 +99,9 @@ class Floor:
                 )
             )
         return views
+
+    def prospects(self, tx: Connection) -> list[ClusterView]:
+        """The clusters by which a new job is judged: also the embedded one that is starting."""
+        views = self.clusters(tx)
+        starting = self._expected is not None and not any(view.nodes for view in views)
+        return [self._expected] if self._expected is not None and starting else views

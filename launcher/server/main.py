@@ -7,8 +7,6 @@ import logging
 import os
 import random
 import socket
-from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 import uvicorn
@@ -16,6 +14,7 @@ import uvicorn
 from launcher import __version__
 from launcher.clusters.local import LocalRay
 from launcher.errors import ConflictError, LauncherError
+from launcher.scheduler.state import ClusterView, NodeView
 from launcher.server.app import make_app
 from launcher.server.embedded import keep_executor
 from launcher.server.floor import Floor
@@ -67,7 +66,7 @@ def serve(
     settings = Settings(
         state_dir, url, token, embedded, lambda: setattr(server[0], "should_exit", True)
     )
-    floor = Floor(local_gpus=_local_gpus(state_dir) if embedded else lambda: 0)
+    floor = Floor(expected=_embedded_cluster(state_dir) if embedded else None)
     config = uvicorn.Config(
         make_app(store, settings, floor),
         log_level="warning",
@@ -126,6 +125,8 @@ def _bind_own_port(state_dir: Path, host: str) -> socket.socket:
     raise LauncherError(f"no free port on {host}", hint="name one with --port")
 
 
-def _local_gpus(state_dir: Path) -> Callable[[], int]:
-    """Counts what the embedded cluster offers; asked once, since jobs hold them later."""
-    return cache(LocalRay(state_dir / "ray").offered_gpus)
+def _embedded_cluster(state_dir: Path) -> ClusterView:
+    """What the embedded cluster will offer, known before its Ray has started."""
+    offered = LocalRay(state_dir / "ray").offered()
+    node = NodeView("local", "local", socket.gethostname(), offered, offered)
+    return ClusterView("local", (node,))

@@ -3,7 +3,8 @@
 Which silence counts as death (docs/protocol.md): an agent's lease is renewed by the server and by
 the executor's session that is linked to it. When neither has renewed it for the lease and a margin,
 the agent has killed its ranks, provided that the session never broke off: an agent whose executor
-is known to be gone runs on, and then only its machine's word, hours or a person end it.
+is known to be gone runs on. Then only its machine's word, a person, or hours in which this server
+was not heard end it, whatever an executor says that the server does not hear.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ def take_status(
         living_nodes: ids of the allocation's nodes that their executor does not report as lost.
         now: server clock.
     """
+    if _is_of_another(_slot(job.allocation, number, status.index), status.address):
+        return Change(job)
     steps: list[Callable[[Job], Change]] = [
         lambda j: lifecycle.register(j, number, status.index, status.address),
         lambda j: _take_notes(j, number, status),
@@ -72,7 +75,8 @@ def weigh(job: Job, number: int, report: AgentReport, unheard_s: float, now: flo
         job: as stored.
         number: of the allocation.
         report: the executor's view.
-        unheard_s: since when the server itself did not renew the agent's lease.
+        unheard_s: for how long the server itself had not renewed the agent's lease when the report
+            was made, at least. (Reports may be late: both must be silent at one moment.)
         now: server clock.
     """
     slot = _slot(job.allocation, number, report.index)
@@ -92,11 +96,11 @@ def weigh(job: Job, number: int, report: AgentReport, unheard_s: float, now: flo
 
 
 def expire(job: Job, unheard_s: Mapping[int, float], now: float) -> Change:
-    """Give up slots that neither server nor executor heard of for so long that they closed."""
+    """Give up slots whose agents had no answer of the server for so long that they closed."""
     allocation = job.allocation
     if allocation is None:
         return Change(job)
-    proof = f"nothing was heard of it for {format_duration(FORGOTTEN_S)}"
+    proof = f"the server did not hear it for {format_duration(FORGOTTEN_S)}"
     return close_slots(
         job,
         [slot.index for slot in allocation.slots if unheard_s.get(slot.index, 0.0) > FORGOTTEN_S],
@@ -122,11 +126,34 @@ def close_slots(
     return _in_turn(job, steps)
 
 
-def orders_for(job: Job, number: int, index: int) -> Orders:
-    """The orders that follow from a job, for one agent of one of its allocations. Pure."""
+def given_back(job: Job, number: int, agents: Collection[AgentReport], now: float) -> Change:
+    """The executor gave an allocation back: what it proved dead, and what never ran, is closed."""
+    allocation = job.allocation
+    if allocation is None or allocation.number != number:
+        return Change(job)
+    dead = {(agent.index, agent.address) for agent in agents if agent.state == "dead"}
+    proven = [
+        slot.index
+        for slot in allocation.slots
+        if not slot.address or (slot.index, slot.address) in dead
+    ]
+    proof = "its executor gave the allocation back"
+    return close_slots(job, proven, now, proof=proof, lost=Ending.WORKER_LOST)
+
+
+def is_over(job: Job, allocation: Allocation, slot: Slot) -> bool:
+    """Whether no rank of one of the job's allocations runs on that slot or ever will."""
+    attempt = job.attempt
+    if job.allocation is None or allocation.number != job.allocation.number or attempt is None:
+        return True  # a new allocation is made only when the attempts of the last one are over
+    return bool(slot.closed) or (not allocation.is_wanted and slot.has_ended(attempt.number))
+
+
+def orders_for(job: Job, number: int, index: int, address: str) -> Orders:
+    """The orders that follow from a job, for the agent at an address of one of its allocations."""
     allocation, attempt = job.allocation, job.attempt
     slot = _slot(allocation, number, index)
-    if allocation is None or attempt is None or slot is None:
+    if allocation is None or attempt is None or slot is None or _is_of_another(slot, address):
         return _versioned(Orders("", close=True, job_over=job.state.is_terminal))
     close = bool(slot.closed) or not allocation.is_wanted
     granted = attempt.number if attempt.allocation == number else 0
@@ -155,6 +182,11 @@ def _slot(allocation: Allocation | None, number: int, index: int) -> Slot | None
     if allocation is None or allocation.number != number:
         return None
     return next((slot for slot in allocation.slots if slot.index == index), None)
+
+
+def _is_of_another(slot: Slot | None, address: str) -> bool:
+    """An agent that was made a second time: the first one registered, so this one runs nothing."""
+    return slot is not None and bool(slot.address) and slot.address != address
 
 
 def _versioned(orders: Orders) -> Orders:

@@ -50,10 +50,7 @@ def cycle(control: Control, agents: Agents) -> None:
     decisions = decide(_state(control, active), now)
     for placement in decisions.placements:
         control.grant(placement.job_id, placement.cluster, placement.ranks_by_node)
-    reasons = {job.id: job.reason for job in active}
-    for job_id, reason in decisions.reasons.items():
-        if reason != reasons.get(job_id):
-            control.set_reason(job_id, reason)
+    control.set_waiting(decisions.reasons)
 
 
 def _state(control: Control, active: list[Job]) -> State:

@@ -112,7 +112,7 @@ class Showing:
             project=job.project,
             priority=job.priority,
             cluster=job.cluster,
-            reason=job.reason or None,
+            reason=self._control.reason(job) or None,
             user=job.user,
             submitted_at=job.submitted_at,
             ended_at=job.ended_at,

@@ -8,17 +8,18 @@ from launcher.model.states import JobState
 from launcher.units import format_duration
 
 
-def why(job: Job, now: float) -> str:
+def why(job: Job, reason: str, now: float) -> str:
     """Why the job waits, what it does, or how it ended.
 
     Args:
         job: as stored.
+        reason: why it waits, if it does.
         now: server clock.
     """
     attempt = job.attempt
     if job.state is JobState.QUEUED:
         waited = format_duration(max(0.0, now - job.queued_at))
-        return f"{job.id} waits since {waited}: {job.reason or 'the scheduler has not seen it yet'}"
+        return f"{job.id} waits since {waited}: {reason or 'the scheduler has not seen it yet'}"
     if job.state is JobState.STARTING and attempt is not None:
         if attempt.is_over:
             left_s = max(0.0, job.not_before - now)

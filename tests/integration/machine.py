@@ -20,11 +20,15 @@ PATIENCE_S = 150.0
 """Far more than anything here takes; on a loaded machine a test shall not fail for its load."""
 
 
-def wait_until(holds: Callable[[], T], what: str, patience_s: float = PATIENCE_S) -> T:
-    """The first true answer of `holds`."""
+def wait_until(
+    holds: Callable[[], T], what: str | Callable[[], str], patience_s: float = PATIENCE_S
+) -> T:
+    """The first true answer of `holds`; `what` tells what is waited for."""
     give_up = time.monotonic() + patience_s
     while not (found := holds()):
-        assert time.monotonic() < give_up, f"not within {patience_s:g} s: {what}"
+        if time.monotonic() > give_up:
+            told = what if isinstance(what, str) else what()
+            raise AssertionError(f"not within {patience_s:g} s: {told}")
         time.sleep(0.03)
     return found
 

@@ -39,6 +39,7 @@ class Service:
     def __init__(self, name: str, log: Path, arguments: list[str]) -> None:
         self.name, self.log, self.arguments = name, log, arguments
         self.environment: dict[str, str] = {}
+        self._is_meant_to_live = False
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -52,6 +53,7 @@ class Service:
 
     def start(self) -> None:
         assert not self.is_alive
+        self._is_meant_to_live = True
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "launcher", self.name, *self.arguments],
@@ -65,8 +67,13 @@ class Service:
     def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
         """End it, and wait for its end."""
         assert self._process is not None
+        self._is_meant_to_live = False
         self._process.send_signal(number)
         self._process.wait(timeout=60)
+
+    def assert_did_not_end_by_itself(self) -> None:
+        words = self.log.read_text()[-3000:] if self.log.exists() else "it said nothing"
+        assert self.is_alive or not self._is_meant_to_live, f"the {self.name} ended: {words}"
 
 
 class Stack:
@@ -102,9 +109,16 @@ class Stack:
         self.server_id = self.client.server().server_id
 
     def start_executor(self) -> None:
+        """Start the executor, and wait until it speaks for the cluster."""
         self.executor.arguments[1] = self.url
+        sessions = self._sessions()
         self.executor.start()
-        wait_until(self.has_nodes, "the nodes of the executor's cluster")
+
+        def speaks() -> bool:
+            self.executor.assert_did_not_end_by_itself()
+            return self._sessions() > sessions and self.has_nodes()
+
+        wait_until(speaks, "a session of the executor")
 
     def new_executor(self, name: str) -> Service:
         """One more executor of the same cluster; not started."""
@@ -114,6 +128,11 @@ class Stack:
         arguments += ["--token-file", str(self.state_dir / "token")]
         service.environment = dict(self.nodes.address.environment)
         return service
+
+    def _sessions(self) -> int:
+        """How many sessions the executor has opened, in all its lives."""
+        log = self.executor.log
+        return log.read_text().count("session ") if log.exists() else 0
 
     def has_nodes(self) -> bool:
         return any(cluster.live and cluster.nodes for cluster in self.client.server().clusters)
@@ -227,22 +246,22 @@ class Stack:
 
         def is_there() -> JobView | None:
             found = self.client.job(job)
-            if found.state in states:
-                return found
-            assert not found.is_over, self.story(job)
-            return None
+            return found if found.state in states else None
 
-        return wait_until(is_there, f"{job} {' or '.join(states)}")
+        return self.wait_for(job, is_there, " or ".join(states))
 
     def wait_for(self, job: str, holds: Callable[[], T], what: str) -> T:
-        """The first true answer of `holds`, as long as the job has not ended."""
+        """The first true answer of `holds`, which must come before the job's end."""
 
         def look() -> T:
             found = holds()
-            assert found or not self.client.job(job).is_over, f"{what}: {self.story(job)}"
+            if not found:
+                assert not self.client.job(job).is_over, f"{what}: {self.story(job)}"
+                self.server.assert_did_not_end_by_itself()
+                self.executor.assert_did_not_end_by_itself()
             return found
 
-        return wait_until(look, what)
+        return wait_until(look, lambda: f"{what}: {self.story(job)}")
 
     def run(self, *arguments: Any, **keys: Any) -> JobView:
         """Submit a program and wait for its end, whichever it is."""

@@ -31,12 +31,11 @@ async def sync(request: Request, here: Here, job_id: AgentsJob, wait: float = 0.
     give_up = time.monotonic() + min(wait, LONGEST_WAIT_S)
     ticket = here.control.notifier.ticket(topic)
     orders = await asyncio.to_thread(here.agents.sync, job_id, status)
-    number = int(status.allocation.rpartition(".")[2])
     while orders.version == status.seen and time.monotonic() < give_up:
         if not await here.control.notifier.wait(topic, ticket, give_up - time.monotonic()):
             break
         ticket = here.control.notifier.ticket(topic)
-        orders = await asyncio.to_thread(here.agents.look, job_id, number, status.index)
+        orders = await asyncio.to_thread(here.agents.look, job_id, status)
     return JSONResponse(codec.encode(orders))
 
 

@@ -42,7 +42,6 @@ async def desired(
 
 
 @router.post("/report")
-async def report(request: Request, here: Here) -> dict[str, bool]:
+async def report(request: Request, here: Here) -> dict[str, str]:
     told = await message(request, Report)
-    await asyncio.to_thread(here.executors.take, told)
-    return {"ok": True}
+    return {"receipt": await asyncio.to_thread(here.executors.take, told)}

@@ -114,7 +114,7 @@ def declare_lost(here: Here, ref: str, asked: Asking | None = None) -> Any:
 def tell_why(here: Here, ref: str) -> dict[str, str]:
     with here.control.store.read() as tx:
         job = here.control.get(tx, here.control.resolve(ref))
-    return {"text": why(job, here.control.clock())}
+    return {"text": why(job, here.control.reason(job), here.control.clock())}
 
 
 @router.get("/jobs/{ref}/events")
