@@ -37,8 +37,8 @@ docs: $(VENV)/.installed-dev ## write anew what is made from the code: docs/job-
 	$(BIN)/python -m launcher.spec.reference > $(VENV)/job-spec.md
 	mv $(VENV)/job-spec.md docs/job-spec.md
 
-bench: $(VENV)/.installed-dev ## measure; docs/benchmarks.md tells what and how
-	$(BIN)/python benchmarks/run.py
+bench: $(VENV)/.installed-dev ## measure for half an hour; prints a section of docs/benchmarks.md
+	$(BIN)/python benchmarks/run_all.py
 
 gpu-check: $(VENV)/.installed ## a job on this machine's GPUs: devices, NCCL, NVML
 	$(BIN)/python benchmarks/gpu_check.py

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import math
 import os
 import platform
 import statistics
@@ -32,6 +33,21 @@ class Section:
         lines = [headings, ["---"] * len(headings), *rows]
         self._parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
 
+    def stages(self, runs: Sequence[Mapping[str, float]], stages: Mapping[str, str]) -> None:
+        """When each stage was reached, and how long after the one before.
+
+        Args:
+            runs: seconds from the start to each stage, of each run.
+            stages: words for each, in their order. One that a run lacks has no time in it.
+        """
+        rows, before = [], [0.0] * len(runs)
+        for name, words in stages.items():
+            reached = [run.get(name, math.nan) for run in runs]
+            gaps = [now - then for now, then in zip(reached, before, strict=True)]
+            rows.append([words, spread(reached), f"+ {statistics.median(gaps):.2f} s"])
+            before = reached
+        self.table(["reached", "after", "since the one before"], rows)
+
     def note(self, text: str) -> None:
         self._parts.append(text)
 
@@ -54,8 +70,19 @@ def machine_line() -> str:
 def rounds_parser(description: str | None, default: int = 5) -> argparse.ArgumentParser:
     """A command line with `--rounds`."""
     parser = argparse.ArgumentParser(description=(description or "").splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=default, help="default: %(default)s")
+    told = str(default) if default else "each benchmark's own"
+    parser.add_argument("--rounds", type=int, default=default, help=f"default: {told}")
     return parser
+
+
+def add_ray_option(parser: argparse.ArgumentParser) -> None:
+    """`--ray-python`: whose Ray is the peer."""
+    parser.add_argument(
+        "--ray-python",
+        default=sys.executable,
+        metavar="PYTHON",
+        help="of an environment with ray[default,train], and torch; default: this one",
+    )
 
 
 def interleaved(rounds: int, variants: Mapping[str, Callable[[], T]]) -> dict[str, list[T]]:
@@ -76,22 +103,22 @@ def spread(values: Sequence[float], unit: str = "s") -> str:
     """Median and range.
 
     >>> spread([3.2, 3.0, 12.34])
-    '3.20 s (3.00–12.3)'
+    '3.20 s (3.00-12.3)'
     """
     low, high = min(values), max(values)
-    return f"{_figure(statistics.median(values))} {unit} ({_figure(low)}–{_figure(high)})"
+    return f"{_figure(statistics.median(values))} {unit} ({_figure(low)}-{_figure(high)})"
 
 
 def ratio(own: Sequence[float], peer: Sequence[float]) -> str:
     """Median and range over the pairs of what was measured one after the other.
 
     >>> ratio([2.0, 3.0, 9.0], [2.0, 2.0, 3.0])
-    '1.50 × (1.00–3.00)'
+    '1.50 x (1.00-3.00)'
     """
-    return spread([one / other for one, other in zip(own, peer, strict=True)], "×")
+    return spread([one / other for one, other in zip(own, peer, strict=True)], "x")
 
 
-def wait_until(holds: Callable[[], T], what: str, patience_s: float = _PATIENCE_S) -> T:
+def wait_until(holds: Callable[[], T | None], what: str, patience_s: float = _PATIENCE_S) -> T:
     """The first true answer of `holds`."""
     give_up = time.monotonic() + patience_s
     while not (found := holds()):

@@ -12,8 +12,6 @@ from marks import Marks
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from launcher import report
-
 BATCH, WIDTH, CLASSES = 32, 256, 10
 WARM_UP_STEPS = 200
 
@@ -60,7 +58,7 @@ def make_step() -> Step:
     def step() -> torch.Tensor:
         loss = nn.functional.cross_entropy(replica(images), labels)
         optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         optimizer.step()
         return loss
 
@@ -68,6 +66,8 @@ def make_step() -> Step:
 
 
 def telling(step: Step) -> Step:
+    from launcher import report  # which Ray Train's environment need not have
+
     numbers = itertools.count(1)
 
     def both() -> torch.Tensor:

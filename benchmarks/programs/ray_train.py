@@ -1,6 +1,5 @@
 """The measured training as Ray Train starts it: the driver of a Ray job, and its two workers."""
 
-import os
 import sys
 import time
 from typing import Any
@@ -26,7 +25,7 @@ def main(folder: str) -> None:
         each_worker,
         train_loop_config={"marks": folder},
         scaling_config=ScalingConfig(num_workers=2),
-        run_config=RunConfig(storage_path=os.path.join(folder, "results")),
+        run_config=RunConfig(storage_path=f"{folder}/results"),
     ).fit()
 
 

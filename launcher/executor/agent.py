@@ -244,8 +244,9 @@ class Agent:
         attempt = wanted.attempt
         try:
             _until_answered(lambda: self._prepare_once(uplink, wanted), self.finished)
-        except (LauncherError, OSError) as error:
-            text = str(error)
+        except Exception as error:  # also a bug's: it ends the attempt in words, not in silence
+            log.info("not prepared", exc_info=error)
+            text = str(error) or type(error).__name__
             self._post(lambda now: self._core.failed(attempt, text, now))
         else:
             self._post(lambda now: self._core.prepared(attempt, now))
@@ -312,11 +313,13 @@ class Agent:
         self._ports.close()
         uplink = Uplink(self.config.server, self.config.token)
         status = self._core.status(self.address, self._orders.version)
+        job_over = action.job_over
         try:
-            uplink.sync(status, 0.0)
+            # The executor's word to close may have come before the server's that the job is over.
+            job_over = uplink.sync(status, 0.0).job_over or job_over
         except LauncherError as error:
             log.info("the server was not told: %s", error)
-        if action.job_over and self._collector.is_all_shipped:
+        if job_over and self._collector.is_all_shipped:
             self._folder.remove()
         if self._lock is not None:
             os.close(self._lock)

@@ -151,7 +151,7 @@ class AgentCore:
         self._job_over = self._job_over or orders.job_over
         for index in orders.lost_nodes:
             if index != self.index:
-                self.peer_lost(index, "the server knows it to be dead", now)
+                self.peer_lost(index, "the server knows it to be gone", now)
         if orders.close:
             self.close("the server gave the allocation up", now)
         elif orders.grant > max(self.grant, self.burnt):

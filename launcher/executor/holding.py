@@ -158,7 +158,8 @@ class Holding:
 
     def _give_back(self) -> None:
         deadline = time.monotonic() + CLOSE_PATIENCE_S
-        while self._unproven() and time.monotonic() < deadline:
+        # Also those that the server knows to be over: they have yet to ship the last and tidy up.
+        while (self._unproven() or self._answering()) and time.monotonic() < deadline:
             for line in list(self._lines.values()):
                 line.send({"close": "its executor was told to give the allocation back"})
             time.sleep(0.1)
@@ -167,6 +168,12 @@ class Holding:
         self._ray.release(self.wanted.id)
         while self._unproven():  # one that is silent may still run: only a proof ends this
             time.sleep(1.0)
+
+    def _answering(self) -> bool:
+        return any(
+            line.channel is not None and time.monotonic() - line.heard_at < SILENT_AFTER_S
+            for line in list(self._lines.values())
+        )
 
     def _unproven(self) -> set[int]:
         dead = {index for index, line in list(self._lines.items()) if line.dead}

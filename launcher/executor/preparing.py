@@ -9,6 +9,7 @@ from pathlib import Path
 
 from launcher.errors import LauncherError
 from launcher.executor.folders import JobFolder
+from launcher.executor.unpacking import unpack
 from launcher.executor.uplink import Uplink
 from launcher.model.checkpoint import FileEntry, Manifest, unsafe_path
 from launcher.model.wire import CheckpointRef
@@ -39,8 +40,7 @@ def place_code(folder: JobFolder, uplink: Uplink, digest: str) -> None:
         if sha256_of(package) != digest:
             raise SetupError(f"the packaged workdir arrived damaged (sha256 is not {digest[:12]}…)")
         try:
-            with tarfile.open(package) as archive:
-                archive.extractall(fresh, filter="data")
+            unpack(package, fresh)
         except (tarfile.TarError, OSError) as error:
             raise SetupError(f"the packaged workdir does not unpack: {error}") from error
         package.unlink()

@@ -70,15 +70,13 @@ def _decode(kind: Any, data: Any, place: str) -> Any:  # noqa: PLR0911 - one ret
 def _decode_fields(cls: type, data: Any, place: str) -> Any:
     _expect(isinstance(data, dict), data, data, place)
     hints = _hints(cls)
-    known = {
-        f.name: _decode(hints[f.name], data[f.name], f"{place}.{f.name}")
-        for f in dataclasses.fields(cls)
-        if f.name in data
-    }
-    try:
-        return cls(**known)
-    except TypeError as error:  # a required key is missing
-        raise ValueError(f"{place}: {error}") from error
+    known = {}
+    for f in dataclasses.fields(cls):
+        if f.name in data:
+            known[f.name] = _decode(hints[f.name], data[f.name], f"{place}.{f.name}")
+        elif f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING:
+            raise ValueError(f"{place}: '{f.name}' is missing")
+    return cls(**known)
 
 
 def _decode_scalar(kind: Any, data: Any, place: str) -> Any:
@@ -88,7 +86,11 @@ def _decode_scalar(kind: Any, data: Any, place: str) -> Any:
         except ValueError as error:
             raise ValueError(f"{place}: {error}") from error
     if kind is float:
-        return float(_expect(_is_number(data), data, data, place))
+        _expect(_is_number(data), data, data, place)
+        try:
+            return float(data)
+        except OverflowError as error:
+            raise ValueError(f"{place}: {error}") from error
     fits = isinstance(data, kind) and (kind is bool or not isinstance(data, bool))
     return _expect(fits, data, data, place)
 

@@ -227,7 +227,13 @@ def stop(job: Job, ending: Ending, now: float, *, force: bool = False) -> Change
 
 
 def retry(job: Job, now: float, *, by: str) -> Change:
-    """Queue a failed or cancelled job again, with a fresh budget of retries."""
+    """Queue a failed or cancelled job again, with a fresh budget of retries.
+
+    Raises:
+        IllegalTransitionError: it has not ended so. (A running job may be queued too, not by this.)
+    """
+    if job.state not in {JobState.FAILED, JobState.CANCELLED}:
+        raise IllegalTransitionError(f"{job.id}: a {job.state} job is not retried")
     fresh = replace(job, failures=0, fruitless=0, not_before=0.0, queued_at=now)
     event = Event("retry", f"queued again by {by}")
     return Change(move(fresh, JobState.QUEUED, "", now), (event,))

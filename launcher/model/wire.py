@@ -172,8 +172,9 @@ class Orders:
 
     `grant`: the attempt that may run, 0 for none; `resume`: from where. `stop`: that attempt shall
     end, gracefully unless `force`. `close`: the agent shall end its ranks and itself; when
-    `job_over` too, the job's files on the node go. `lost_nodes`: nodes of the allocation that are
-    proven dead. `peers`: addresses of the allocation's agents by node, empty while unregistered.
+    `job_over` too, the job's files on the node go. `lost_nodes`: nodes of the allocation whose
+    agent is gone or never came. `peers`: addresses of the allocation's agents by node, empty while
+    unregistered.
     """
 
     version: str

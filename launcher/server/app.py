@@ -7,18 +7,10 @@ import contextlib
 import time
 from collections.abc import AsyncIterator
 
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from launcher import __version__
-from launcher.errors import (
-    ConflictError,
-    LauncherError,
-    NotFoundError,
-    SpecError,
-    UnauthorizedError,
-)
 from launcher.server.agents import Agents
 from launcher.server.control import Control
 from launcher.server.executors import Executors
@@ -26,19 +18,11 @@ from launcher.server.floor import Floor
 from launcher.server.notify import Notifier
 from launcher.server.routes import agent, executor, follow, jobs, pages, system
 from launcher.server.routes.context import Services
+from launcher.server.routes.errors import answer_errors
 from launcher.server.scheduling import schedule_for_ever
 from launcher.server.settings import Settings
 from launcher.server.showing import Showing
 from launcher.store import Store
-from launcher.store.disk import DiskFullError
-
-_STATUS: dict[type[LauncherError], int] = {
-    UnauthorizedError: 401,
-    NotFoundError: 404,
-    ConflictError: 409,
-    SpecError: 422,
-    DiskFullError: 507,
-}
 
 
 def make_app(store: Store, settings: Settings, floor: Floor) -> FastAPI:
@@ -60,6 +44,7 @@ def make_app(store: Store, settings: Settings, floor: Floor) -> FastAPI:
             yield
         finally:
             scheduling.cancel()
+            await asyncio.wait([scheduling])
 
     # Its API page brings its own assets: nothing is asked from another origin.
     app = FastAPIOffline(
@@ -75,11 +60,5 @@ def make_app(store: Store, settings: Settings, floor: Floor) -> FastAPI:
         pages.router,
     ):
         app.include_router(group)
-    app.add_exception_handler(LauncherError, _tell)
+    answer_errors(app)
     return app
-
-
-async def _tell(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, LauncherError)
-    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
-    return JSONResponse({"error": error.message, "hint": error.hint}, status_code=status)

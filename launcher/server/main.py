@@ -59,7 +59,8 @@ def serve(
     if running is not None:
         raise ConflictError(f"a server runs on {state_dir} already: {running}")
     listening = _bind(host, port) if port else _bind_own_port(state_dir, host)
-    url = public_url or f"http://{host}:{listening.getsockname()[1]}"
+    named = socket.gethostname() if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared
+    url = public_url or f"http://{named}:{listening.getsockname()[1]}"
     token = own_token(state_dir)
     store = open_store(state_dir, database_url)
     server: list[uvicorn.Server] = []

@@ -5,54 +5,70 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
+from collections.abc import Iterator
 
 
 class Notifier:
-    """Topics and those who wait for them. `notify` may be called from any thread.
+    """Topics and those who listen to them. `notify` may be called from any thread.
 
-    A waiter takes a `ticket` before it looks at the state and then waits with it, so that a change
-    between the look and the wait is not missed.
+    Who waits listens before the first look at the state, so that a change between the look and the
+    wait is not missed. What nobody listens to costs nothing.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._counts: defaultdict[str, int] = defaultdict(int)
-        self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
-
-    def ticket(self, topic: str) -> int:
-        return self._counts[topic]
+        self._listeners: defaultdict[str, set[Listener]] = defaultdict(set)
 
     def notify(self, *topics: str) -> None:
         with contextlib.suppress(RuntimeError):  # the server is stopping
             self._loop.call_soon_threadsafe(self._wake, topics)
 
-    async def wait(self, topic: str, ticket: int, timeout_s: float) -> bool:
-        """True when the topic changed since the ticket was taken; False after `timeout_s`."""
-        if self._counts[topic] != ticket:
-            return True
-        event = asyncio.Event()
-        self._waiting[topic].add(event)
+    @contextlib.contextmanager
+    def listen(self, *topics: str) -> Iterator[Listener]:
+        listener = Listener()
+        for topic in topics:
+            self._listeners[topic].add(listener)
         try:
-            await asyncio.wait_for(event.wait(), timeout_s)
-        except TimeoutError:
-            return False
-        except asyncio.TimeoutError:
-            return False
+            yield listener
         finally:
-            self._waiting[topic].discard(event)
-            if not self._waiting[topic]:
-                del self._waiting[topic]
-        return True
+            for topic in topics:
+                self._listeners[topic].discard(listener)
+                if not self._listeners[topic]:
+                    del self._listeners[topic]
 
     def _wake(self, topics: tuple[str, ...]) -> None:
         for topic in topics:
-            self._counts[topic] += 1
-            for event in self._waiting.get(topic, ()):
-                event.set()
+            for listener in self._listeners.get(topic, ()):
+                listener.changed()
+
+
+class Listener:
+    """Hears of changes from the moment it is made, also while nobody waits."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def changed(self) -> None:
+        self._event.set()
+
+    async def wait(self, timeout_s: float) -> bool:
+        """True when something changed since the last True; False after `timeout_s`."""
+        try:
+            await asyncio.wait_for(self._event.wait(), timeout_s)
+        except asyncio.TimeoutError:
+            return False
+        self._event.clear()
+        return True
 
 
 def job_topic(job_id: str) -> str:
+    """What was decided of a job: its state, and the orders of its agents."""
     return f"job:{job_id}"
+
+
+def output_topic(job_id: str) -> str:
+    """What a job's ranks wrote. A topic of its own, so that a line of one wakes no agent."""
+    return f"output:{job_id}"
 
 
 def cluster_topic(cluster: str) -> str:

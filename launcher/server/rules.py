@@ -171,7 +171,7 @@ def orders_for(job: Job, number: int, index: int, address: str) -> Orders:
             force=attempt.force,
             close=close,
             job_over=job.state.is_terminal,
-            lost_nodes=tuple(o.index for o in others if o.lost is not None),
+            lost_nodes=tuple(other.index for other in others if other.closed),
             peers=tuple(s.address for s in allocation.slots),
             notes_taken=slot.notes,
         )

@@ -24,14 +24,14 @@ _COUNTED = frozenset({"up", "stopping"})
 
 async def schedule_for_ever(control: Control, agents: Agents) -> None:
     """One cycle after every change, and one a second for what time alone changes."""
-    while True:
-        ticket = control.notifier.ticket(SCHEDULE)
-        try:
-            await asyncio.to_thread(cycle, control, agents)
-        except Exception:  # the loop is the queue: it must outlive any one job's trouble
-            log.exception("a scheduling cycle broke")
-            await asyncio.sleep(CYCLE_S)
-        await control.notifier.wait(SCHEDULE, ticket, CYCLE_S)
+    with control.notifier.listen(SCHEDULE) as changes:
+        while True:
+            try:
+                await asyncio.to_thread(cycle, control, agents)
+            except Exception:  # the loop is the queue: it must outlive any one job's trouble
+                log.exception("a scheduling cycle broke")
+                await asyncio.sleep(CYCLE_S)
+            await changes.wait(CYCLE_S)
 
 
 def cycle(control: Control, agents: Agents) -> None:

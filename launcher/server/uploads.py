@@ -3,49 +3,47 @@
 from __future__ import annotations
 
 import asyncio
-import queue
 from collections.abc import AsyncIterator, Iterator
 
+from launcher.errors import LauncherError
 from launcher.store.blobs import Blobs
 
-_BLOCKS_AHEAD = 8
+_BLOCK = 1024 * 1024
 
 
 async def put_blob(blobs: Blobs, digest: str, body: AsyncIterator[bytes]) -> int:
-    """Store a body under its digest; gives its size.
+    """Store a body under its digest; gives its size. One that breaks off leaves nothing.
 
     Raises:
         LauncherError: it does not have that digest, or the disk is full.
     """
-    blocks: queue.Queue[bytes | None] = queue.Queue(_BLOCKS_AHEAD)
-    writing = asyncio.create_task(asyncio.to_thread(blobs.put, digest, _taken(blocks)))
-    arrived = False
+    loop = asyncio.get_running_loop()
+
+    def taken() -> Iterator[bytes]:
+        # The thread that writes pulls: the sender is never faster than the disk.
+        while block := asyncio.run_coroutine_threadsafe(_next_block(body), loop).result():
+            yield block
+
     try:
-        async for block in body:
-            if block:
-                await _hand_over(blocks, block, writing)
-        arrived = True
-    finally:
-        # A body that broke off gives another digest, so that half a blob is never stored.
-        await _hand_over(blocks, None if arrived else b"\0broken off", writing)
-        if not arrived:
-            await _hand_over(blocks, None, writing)
-    return await writing
+        size = await asyncio.to_thread(blobs.put, digest, taken())
+    except LauncherError:
+        await _pass_over(body)
+        raise
+    await _pass_over(body)
+    return size
 
 
-async def _hand_over(
-    blocks: queue.Queue[bytes | None], block: bytes | None, writing: asyncio.Task[int]
-) -> None:
-    """Give the writer a block; it may have ended already (disk full)."""
-    while not writing.done():
-        try:
-            blocks.put_nowait(block)
-        except queue.Full:
-            await asyncio.sleep(0.002)
-        else:
-            return
+async def _next_block(body: AsyncIterator[bytes]) -> bytes:
+    """About a MiB; empty at the end."""
+    block = bytearray()
+    async for piece in body:
+        block += piece
+        if len(block) >= _BLOCK:
+            break
+    return bytes(block)
 
 
-def _taken(blocks: queue.Queue[bytes | None]) -> Iterator[bytes]:
-    while (block := blocks.get()) is not None:
-        yield block
+async def _pass_over(body: AsyncIterator[bytes]) -> None:
+    """Read what nobody needs: who is still sending would not hear the answer."""
+    async for _ in body:
+        pass

@@ -96,10 +96,16 @@ def newest(tx: Connection, job_id: str) -> StoredCheckpoint | None:
     return _first(tx.execute(query).mappings().first())
 
 
-def list_(tx: Connection, job_id: str) -> list[StoredCheckpoint]:
-    """Those that are kept, in order of commit."""
-    rows = tx.execute(_kept(job_id).order_by(_checkpoints.c.id)).mappings()
-    return [from_row(StoredCheckpoint, row) for row in rows]
+def list_(tx: Connection, job_id: str, after_id: int = 0) -> list[StoredCheckpoint]:
+    """Those that are kept and follow `after_id`, in order of commit."""
+    query = _kept(job_id).where(_checkpoints.c.id > after_id).order_by(_checkpoints.c.id)
+    return [from_row(StoredCheckpoint, row) for row in tx.execute(query).mappings()]
+
+
+def steps(tx: Connection, job_id: str) -> list[int]:
+    """Steps of those that are kept, in order of commit; manifests may be long, and stay unread."""
+    query = _kept(job_id).with_only_columns(_checkpoints.c.step).order_by(_checkpoints.c.id)
+    return list(tx.scalars(query))
 
 
 def get(tx: Connection, job_id: str, checkpoint_id: int) -> StoredCheckpoint | None:

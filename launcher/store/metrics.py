@@ -27,6 +27,7 @@ from launcher.store.tables import series as _series
 from launcher.store.tables import spools as _spools
 
 _BATCHES_A_READ = 1000
+_POINTS_A_READ = 10_000
 
 # Statements of `append` are built once: building one costs as much as running it.
 _SPOOL = (
@@ -158,18 +159,19 @@ class Metrics:
     def batches_after(self, job_id: str, cursor: int) -> tuple[int, list[MetricPoint]]:
         """Points that arrived after `cursor` (0: all), and the cursor after them.
 
-        A call gives a bounded number of them; when there are none, the cursor stays.
+        A call gives a bounded number of them, in whole batches; when there are none, the cursor
+        stays. What follows a cursor is the same in every call, and only grows.
         """
         wanted = and_(_batches.c.job_id == job_id, _batches.c.id > cursor)
         query = _BATCHES.where(wanted).order_by(_batches.c.id).limit(_BATCHES_A_READ)
+        points: list[MetricPoint] = []
         with self._database.read() as tx:
-            rows = tx.execute(query).all()
-        points = [
-            point
-            for _id, name, rank, attempt, data in rows
-            for point in _points(Curve(name, rank, attempt, *unpack(data)))
-        ]
-        return (rows[-1].id if rows else cursor), points
+            for batch, name, rank, attempt, data in tx.execute(query):
+                cursor = batch
+                points.extend(_points(Curve(name, rank, attempt, *unpack(data))))
+                if len(points) >= _POINTS_A_READ:
+                    break
+        return cursor, points
 
     def progress(self, job_id: str) -> StoredProgress | None:
         """Of the lowest rank that reported in the newest attempt that has reports."""

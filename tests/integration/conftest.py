@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("diary", "machine", "stack")
+pytest.register_assert_rewrite("diary", "machine", "stack")  # before they are imported
 
-from diary import Diary
-from ray_nodes import RayNodes
-from ray_view import RayView
-from stack import Stack
+from diary import Diary  # noqa: E402 - see above
+from ray_nodes import RayNodes  # noqa: E402 - see above
+from ray_view import RayView  # noqa: E402 - see above
+from stack import Stack  # noqa: E402 - see above
 
 
 @pytest.fixture(scope="session")
@@ -23,9 +23,7 @@ def ray_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayNodes]:
 
 
 @pytest.fixture(scope="session")
-def ray_view(
-    ray_nodes: RayNodes, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RayView]:
+def ray_view(ray_nodes: RayNodes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayView]:
     log = tmp_path_factory.mktemp("view") / "driver.log"
     with RayView(ray_nodes.address, log) as view:
         yield view

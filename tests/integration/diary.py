@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import pairwise
 from pathlib import Path
 
 from launcher.client import Client
@@ -31,6 +32,11 @@ class Diary:
     def began(self, attempt: int) -> float:
         """When the first step of an attempt was done (seconds since the epoch)."""
         return min(lines[0][1] for (of, _), lines in self._lines().items() if of == attempt)
+
+    def pauses(self, attempt: int, rank: int) -> list[float]:
+        """Seconds between the steps of a rank."""
+        times = [at for _, at in self._lines()[attempt, rank]]
+        return [later - at for at, later in pairwise(times)]
 
     def overlaps(self) -> list[str]:
         return [path.name for path in self.folder.glob("overlap-*")]
@@ -65,6 +71,6 @@ def assert_every_point_once(client: Client, job: str, diary: Diary) -> None:
     last = diary.steps()[newest, 0][-1]  # an earlier attempt may have come further
     for series in client.metrics(job, name="value"):
         curve = [point[0] for point in series.points]
-        gaps = [pair for pair in zip(curve, curve[1:], strict=False) if pair[1] != pair[0] + 1]
+        gaps = [pair for pair in pairwise(curve) if pair[1] != pair[0] + 1]
         assert not gaps, f"rank {series.rank}"
         assert (curve[0], curve[-1]) == (1, last), f"rank {series.rank}"

@@ -86,9 +86,7 @@ def marked(job: str) -> list[RankProcess]:
 def ranks(job: str, attempt: int | None = None) -> dict[int, int]:
     """Pids of a job's ranks by their number."""
     return {
-        one.rank: one.pid
-        for one in marked(job)
-        if one.is_rank and attempt in {None, one.attempt}
+        one.rank: one.pid for one in marked(job) if one.is_rank and attempt in {None, one.attempt}
     }
 
 
@@ -119,6 +117,13 @@ def parent(pid: int) -> int:
     return seen.parent
 
 
+def process(pid: int) -> Process:
+    """A living process, not to be mistaken for a later one of that pid."""
+    seen = _processes.stat(pid)
+    assert seen is not None
+    return seen.process
+
+
 def command(pid: int) -> list[bytes]:
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
@@ -144,10 +149,9 @@ def holders(folder: Path) -> set[int]:
 
 def kill(pid: int) -> None:
     """SIGKILL, and wait until the kernel has ended it."""
-    seen = _processes.stat(pid)
-    assert seen is not None
+    doomed = process(pid)
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not _processes.alive(seen.process), f"the end of process {pid}")
+    wait_until(lambda: not _processes.alive(doomed), f"the end of process {pid}")
 
 
 class Sampler:
@@ -164,7 +168,7 @@ class Sampler:
         self.overlaps: list[tuple[RankProcess, RankProcess]] = []
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> Sampler:
+    def __enter__(self):
         self._thread.start()
         return self
 

@@ -21,7 +21,7 @@ class RayView:
         self._address, self._log = address, log
         self._driver: subprocess.Popen[str] | None = None
 
-    def __enter__(self) -> RayView:
+    def __enter__(self):
         return self
 
     def __exit__(self, *_: object) -> None:

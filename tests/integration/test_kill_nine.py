@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 
 import machine
 import pytest
@@ -44,7 +45,7 @@ class Training:
         ended = self.stack.wait(self.job, "SUCCEEDED")
         assert_every_point_once(self.stack.client, self.job, self.diary)
         assert not self.diary.overlaps()
-        for earlier, later in zip(ended.attempts, ended.attempts[1:], strict=False):
+        for earlier, later in pairwise(ended.attempts):
             assert earlier.ended_at is not None
             assert later.granted_at is not None
             assert earlier.ended_at <= later.granted_at
@@ -54,7 +55,11 @@ class Training:
 @pytest.fixture
 def training(stack: Stack, diary: Diary) -> Iterator[Training]:
     job = stack.submit(
-        PROGRAMS / "meet.py", retries=2, env={"DIARY": str(diary.folder)}, timeouts={"grace": 1}
+        PROGRAMS / "meet.py",
+        placement="spread",
+        retries=2,
+        env={"DIARY": str(diary.folder)},
+        timeouts={"grace": 1},
     )
     begun = Training(stack, diary, job)
     with machine.Sampler(job) as sampler:

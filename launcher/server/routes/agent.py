@@ -3,96 +3,147 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
-from typing import Any
+from dataclasses import dataclass
+from itertools import accumulate
 
-from fastapi import APIRouter, Request
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import FileResponse
 
 from launcher.errors import NotFoundError, SpecError
 from launcher.model import codec
 from launcher.model.checkpoint import Manifest
 from launcher.model.wire import AgentStatus
-from launcher.server.notify import job_topic
-from launcher.server.routes.context import AgentsJob, Here, Services, message
+from launcher.server.notify import job_topic, output_topic
+from launcher.server.routes.context import (
+    LARGEST,
+    LONGEST_WAIT_S,
+    AgentsJob,
+    Answer,
+    Count,
+    Here,
+    Services,
+    Wait,
+    job_of_agent,
+    message,
+    read_as,
+)
 from launcher.server.uploads import put_blob
 from launcher.store import checkpoints
 
-router = APIRouter(prefix="/api/v1/agent", include_in_schema=False)
+router = APIRouter(
+    prefix="/api/v1/agent", include_in_schema=False, dependencies=[Depends(job_of_agent)]
+)
 
-LONGEST_WAIT_S = 20.0
+SPOOL = "spool"
+_LARGEST_APPEND = 64 * 1024 * 1024
 
 
 @router.post("/sync")
-async def sync(request: Request, here: Here, job_id: AgentsJob, wait: float = 0.0) -> JSONResponse:
+async def sync(request: Request, here: Here, job_id: AgentsJob, wait: Wait = 0.0) -> Answer:
     status = await message(request, AgentStatus)
-    topic = job_topic(job_id)
     give_up = time.monotonic() + min(wait, LONGEST_WAIT_S)
-    ticket = here.control.notifier.ticket(topic)
-    orders = await asyncio.to_thread(here.agents.sync, job_id, status)
-    while orders.version == status.seen and time.monotonic() < give_up:
-        if not await here.control.notifier.wait(topic, ticket, give_up - time.monotonic()):
-            break
-        ticket = here.control.notifier.ticket(topic)
-        orders = await asyncio.to_thread(here.agents.look, job_id, status)
-    return JSONResponse(codec.encode(orders))
+    with here.control.notifier.listen(job_topic(job_id)) as changes:
+        orders = await asyncio.to_thread(here.agents.sync, job_id, status)
+        while orders.version == status.seen and (left_s := give_up - time.monotonic()) > 0:
+            if not await changes.wait(left_s):
+                break
+            orders = await asyncio.to_thread(here.agents.look, job_id, status)
+    return Answer(codec.encode(orders))
 
 
 @router.get("/setup/{allocation}")
-def setup(here: Here, job_id: AgentsJob, allocation: str) -> JSONResponse:
-    return JSONResponse(codec.encode(here.agents.setup(job_id, allocation)))
+def setup(here: Here, job_id: AgentsJob, allocation: str) -> Answer:
+    return Answer(codec.encode(here.agents.setup(job_id, allocation)))
 
 
 @router.get("/job")
-def job(here: Here, job_id: AgentsJob) -> dict[str, bool]:
+def job(here: Here, job_id: AgentsJob) -> Answer:
     with here.control.store.read() as tx:
-        return {"over": here.control.get(tx, job_id).state.is_terminal}
+        return Answer({"over": here.control.get(tx, job_id).state.is_terminal})
+
+
+# --- output --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Piece:
+    """`size` bytes of a rank's log, or of its spool of reports, from `offset` on."""
+
+    stream: str
+    attempt: int
+    rank: int
+    offset: int
+    size: int
+
+    @property
+    def is_sane(self) -> bool:
+        numbers = (self.attempt, self.rank, self.offset, self.size)
+        return all(0 <= number <= LARGEST for number in numbers)
+
+
+@dataclass(frozen=True)
+class Pieces:
+    pieces: tuple[Piece, ...]
 
 
 @router.post("/append")
-async def append(request: Request, here: Here, job_id: AgentsJob) -> dict[str, list[int]]:
+async def append(request: Request, here: Here, job_id: AgentsJob) -> Answer:
     """Pieces of logs and spools: a line of JSON that lists them, then their bytes."""
-    head, _, data = (await request.body()).partition(b"\n")
-    lengths = await asyncio.to_thread(_append_all, here, job_id, _pieces(head), data)
-    here.control.notifier.notify(job_topic(job_id))
-    return {"lengths": lengths}
+    head, _, data = (await _body(request)).partition(b"\n")
+    pieces = read_as(Pieces, b'{"pieces":' + head + b"}").pieces
+    if not all(piece.is_sane for piece in pieces):
+        raise SpecError(f"a piece has a number below 0 or above {LARGEST}")
+    lengths = await asyncio.to_thread(_append_all, here, job_id, pieces, data)
+    here.control.notifier.notify(output_topic(job_id))
+    return Answer({"lengths": lengths})
 
 
-def _pieces(head: bytes) -> list[tuple[str, int, int, int, int]]:
-    try:
-        return [
-            (str(p["stream"]), *(int(p[k]) for k in ("attempt", "rank", "offset", "size")))  # type: ignore[misc]
-            for p in json.loads(head)
-        ]
-    except (ValueError, KeyError, TypeError) as error:
-        raise SpecError(f"not a list of pieces: {error}") from error
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for block in request.stream():
+        body += block
+        if len(body) > _LARGEST_APPEND:
+            raise SpecError(f"more than {_LARGEST_APPEND} bytes at once", hint="send them in parts")
+    return bytes(body)
 
 
-def _append_all(
-    here: Services, job_id: str, pieces: list[tuple[str, int, int, int, int]], data: bytes
-) -> list[int]:
-    store, lengths, position = here.control.store, [], 0
-    for stream, attempt, rank, offset, size in pieces:
-        piece = data[position : position + size]
-        position += size
-        if stream == "spool":
-            lengths.append(store.metrics.append(job_id, attempt, rank, offset, piece))
-        else:
-            with store.begin() as tx:
-                lengths.append(store.logs.append(tx, job_id, attempt, rank, stream, offset, piece))
+def _append_all(here: Services, job_id: str, pieces: tuple[Piece, ...], data: bytes) -> list[int]:
+    store, lengths = here.control.store, [0] * len(pieces)
+    ends = list(accumulate(piece.size for piece in pieces))
+    parts = [data[end - piece.size : end] for piece, end in zip(pieces, ends, strict=True)]
+    logs = [index for index, piece in enumerate(pieces) if piece.stream != SPOOL]
+    if logs:
+        with store.begin() as tx:  # one for all of them: each commit waits for the disk
+            for index in logs:
+                piece, part = pieces[index], parts[index]
+                lengths[index] = store.logs.append(
+                    tx, job_id, piece.attempt, piece.rank, piece.stream, piece.offset, part
+                )
+    for index in sorted(set(range(len(pieces))) - set(logs)):
+        piece, part = pieces[index], parts[index]
+        lengths[index] = store.metrics.append(job_id, piece.attempt, piece.rank, piece.offset, part)
     return lengths
 
 
+# --- checkpoints ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Wanted:
+    sha256: tuple[str, ...]
+
+
 @router.post("/blobs/missing")
-async def missing(request: Request, here: Here, job_id: AgentsJob) -> dict[str, list[str]]:  # noqa: ARG001 - the token is checked
-    wanted = [str(digest) for digest in (await request.json())["sha256"]]
-    return {"missing": await asyncio.to_thread(here.control.store.blobs.missing, wanted)}
+async def missing(request: Request, here: Here) -> Answer:
+    wanted = await message(request, Wanted)
+    absent = await asyncio.to_thread(here.control.store.blobs.missing, wanted.sha256)
+    return Answer({"missing": absent})
 
 
 @router.put("/blobs/{digest}")
-async def upload(request: Request, here: Here, job_id: AgentsJob, digest: str) -> dict[str, int]:  # noqa: ARG001 - the token is checked
-    return {"size": await put_blob(here.control.store.blobs, digest, request.stream())}
+async def upload(request: Request, here: Here, digest: str) -> Answer:
+    return Answer({"size": await put_blob(here.control.store.blobs, digest, request.stream())})
 
 
 @router.get("/blobs/{digest}")
@@ -108,16 +159,18 @@ def download(here: Here, job_id: AgentsJob, digest: str) -> FileResponse:
 
 
 @router.post("/checkpoints")
-async def commit(request: Request, here: Here, job_id: AgentsJob) -> dict[str, Any]:
+async def commit(request: Request, here: Here, job_id: AgentsJob) -> Answer:
     manifest = await message(request, Manifest)
+    if not abs(manifest.step) <= LARGEST:
+        raise SpecError(f"step {manifest.step}: the largest one that is kept is {LARGEST}")
     committed = await asyncio.to_thread(here.agents.commit, job_id, manifest)
-    return {"committed": codec.encode(committed)}
+    return Answer({"committed": codec.encode(committed)})
 
 
 @router.get("/checkpoints/{checkpoint_id}")
-def manifest(here: Here, job_id: AgentsJob, checkpoint_id: int) -> JSONResponse:
+def manifest(here: Here, job_id: AgentsJob, checkpoint_id: Count) -> Answer:
     with here.control.store.read() as tx:
         stored = checkpoints.get(tx, job_id, checkpoint_id)
     if stored is None:
         raise NotFoundError(f"job '{job_id}' has no checkpoint {checkpoint_id}")
-    return JSONResponse(codec.encode(stored.manifest))
+    return Answer(codec.encode(stored.manifest))

@@ -1,12 +1,14 @@
-"""What routes find in the application: its services, and who asks."""
+"""What routes find in the application: its services, who asks, and how it is answered."""
 
 from __future__ import annotations
 
 import hmac
+import json
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
+from fastapi.responses import JSONResponse
 
 from launcher.errors import SpecError, UnauthorizedError
 from launcher.model import codec
@@ -18,6 +20,13 @@ from launcher.server.showing import Showing
 
 T = TypeVar("T")
 
+LARGEST = 2**63 - 1
+"""The largest number that a database takes."""
+Count = Annotated[int, Query(ge=0, le=LARGEST)]
+Wait = Annotated[float, Query(ge=0, allow_inf_nan=False)]
+"""Seconds that an answer may take when there is nothing new."""
+LONGEST_WAIT_S = 20.0
+
 
 @dataclass(frozen=True)
 class Services:
@@ -28,7 +37,19 @@ class Services:
     showing: Showing
 
 
-def services(request: Request) -> Services:
+class Answer(JSONResponse):
+    """JSON, made where it is called: in the thread that has the data, not in the event loop.
+
+    ASCII, for what agents send may hold halves of surrogate pairs (names of files that are no
+    UTF-8): those come back as they went.
+    """
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()
+
+
+# A coroutine, as those below: FastAPI would take a thread for each plain function.
+async def services(request: Request) -> Services:
     found: Services = request.app.state.services
     return found
 
@@ -42,7 +63,7 @@ def bearer(request: Request) -> str:
     return token if scheme.lower() == "bearer" else ""
 
 
-def must_be_user(request: Request, here: Here) -> None:
+async def must_be_user(request: Request, here: Here) -> None:
     """Only for who has the server's token.
 
     Raises:
@@ -55,7 +76,7 @@ def must_be_user(request: Request, here: Here) -> None:
         )
 
 
-def job_of_agent(request: Request, here: Here) -> str:
+async def job_of_agent(request: Request, here: Here) -> str:
     """The job that an agent's token opens.
 
     Raises:
@@ -76,8 +97,16 @@ async def message(request: Request, cls: type[T]) -> T:
     Raises:
         SpecError: it does not have that shape.
     """
+    return read_as(cls, await request.body())
+
+
+def read_as(cls: type[T], body: bytes) -> T:
+    """A message of the wire from its JSON.
+
+    Raises:
+        SpecError: it does not have that shape.
+    """
     try:
-        data: Any = await request.json()
-        return codec.decode(cls, data)
-    except ValueError as error:
+        return codec.decode(cls, json.loads(body))
+    except (ValueError, RecursionError) as error:
         raise SpecError(f"not a {cls.__name__}: {error}") from error

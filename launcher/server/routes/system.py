@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter, BackgroundTasks, Depends
 
 from launcher import __version__
 from launcher.errors import ConflictError
-from launcher.server.routes.context import Here, must_be_user
+from launcher.server.routes.context import Answer, Here, must_be_user
 from launcher.views import as_json
 
 open_router = APIRouter(prefix="/api/v1", tags=["server"])
@@ -16,13 +14,14 @@ router = APIRouter(prefix="/api/v1", tags=["server"], dependencies=[Depends(must
 
 
 @open_router.get("/healthz")
-def health(here: Here) -> dict[str, Any]:
-    return {"ok": True, "server_id": here.control.store.server_id, "version": __version__}
+async def health(here: Here) -> Answer:
+    about = {"server_id": here.control.store.server_id, "version": __version__}
+    return Answer({"ok": True} | about)
 
 
 @router.get("/server")
-def server(here: Here) -> Any:
-    return as_json(here.showing.server())
+def server(here: Here) -> Answer:
+    return Answer(as_json(here.showing.server()))
 
 
 @router.post("/shutdown", status_code=202)

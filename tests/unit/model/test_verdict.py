@@ -1,0 +1,216 @@
+"""From exits to a verdict: who failed first, what was collateral, and in which words."""
+
+import signal
+
+import pytest
+
+from launcher.model.ending import Ending
+from launcher.model.job import RankExit
+from launcher.model.verdict import (
+    BEGUN_AFTER_S,
+    describe_code,
+    first_failing,
+    judge,
+    last_error_line,
+    looks_like_abort_at_exit,
+)
+
+ABORTED = "terminate called without an active exception"
+SIGKILL, SIGABRT = -signal.SIGKILL, -signal.SIGABRT
+
+
+def exits(*codes, **more):
+    return [RankExit(rank, code, after_s=float(rank), **more) for rank, code in enumerate(codes)]
+
+
+def verdict(*found, expected=None, ran_s=5.0, **more):
+    return judge(found, expected=expected or len(found), ran_s=ran_s, **more)
+
+
+def test_all_exits_with_0_are_a_finish():
+    assert verdict(*exits(0, 0)).ending is Ending.FINISHED
+
+
+def test_a_missing_exit_is_no_finish():
+    assert verdict(*exits(0), expected=2).ending is Ending.WORKER_LOST
+
+
+def test_a_gang_that_was_stopped_has_no_first_failing_rank():
+    found = verdict(*exits(SIGKILL, SIGKILL, stopped=True))
+    assert (found.ending, found.first_failing) == (Ending.WORKER_LOST, None)
+    assert found.words == "the gang was stopped"
+
+
+def test_the_earliest_failure_is_the_first():
+    late, early = RankExit(0, 1, after_s=2.0), RankExit(1, 3, after_s=1.0)
+    assert first_failing([late, early]) is early
+
+
+def test_of_failures_at_one_time_the_lowest_rank_is_the_first():
+    assert first_failing([RankExit(1, 1), RankExit(0, 1)]).rank == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "RuntimeError: Connection closed by peer [10.0.0.1]:4312",
+        "torch.distributed.DistBackendError: NCCL error: remote process exited",
+        "gloo/transport/tcp/pair.cc: gloo connection timed out",
+        "BrokenPipeError: [Errno 32] Broken pipe",
+        "recvValue failed on SocketImpl",
+        "horovod.common.exceptions.HorovodInternalError: x",
+    ],
+)
+def test_a_rank_that_died_of_its_peer_is_not_the_first(words):
+    collateral = RankExit(0, 1, after_s=0.5, tail=words)
+    cause = RankExit(1, 1, after_s=0.6, tail="ValueError: bad batch")
+    assert first_failing([collateral, cause]) is cause
+    assert first_failing([collateral]) is collateral
+
+
+def test_ranks_that_the_stop_ended_are_never_the_first():
+    cause = RankExit(1, 1, after_s=2.0)
+    assert first_failing([RankExit(0, SIGKILL, stopped=True, after_s=1.0), cause]) is cause
+
+
+def test_a_failure_is_told_with_rank_code_and_the_programs_own_words():
+    rank = RankExit(3, 1, tail="...\nValueError: bad batch\n", reported=True)
+    found = verdict(*exits(0, 0, 0), rank)
+    assert found.ending is Ending.PROGRAM_FAILED
+    assert (found.first_failing, found.began) == (3, True)
+    assert found.words == "rank 3: exit code 1: ValueError: bad batch"
+
+
+def test_the_error_file_tells_better_than_the_log():
+    rank = RankExit(0, 1, tail="KeyError: 1", error="ValueError: the cause")
+    assert verdict(rank).words == "rank 0: exit code 1: ValueError: the cause"
+
+
+@pytest.mark.parametrize(
+    "rank",
+    [
+        RankExit(0, SIGKILL, oom=True),
+        RankExit(0, 1, tail="torch.OutOfMemoryError: CUDA out of memory. Tried to allocate"),
+        RankExit(0, 1, tail="x\nMemoryError\n"),
+        RankExit(0, SIGABRT, tail="what(): std::bad_alloc"),
+    ],
+)
+def test_out_of_memory_is_told_apart(rank):
+    found = verdict(rank)
+    assert found.ending is Ending.OUT_OF_MEMORY
+    assert ", out of memory" in found.words
+
+
+@pytest.mark.parametrize("code", [SIGKILL, 137])
+def test_a_kill_from_outside_is_told_apart(code):
+    assert verdict(RankExit(0, code)).ending is Ending.KILLED
+
+
+@pytest.mark.parametrize("words", ["EADDRINUSE", "OSError: [Errno 98] Address already in use"])
+def test_a_taken_port_is_no_fault_of_the_program_before_it_began(words):
+    found = verdict(RankExit(0, 1, tail=words))
+    assert found.ending is Ending.START_TIMEOUT
+    assert "another one is tried" in found.words
+    assert verdict(RankExit(0, 1, tail=words, reported=True)).ending is Ending.PROGRAM_FAILED
+
+
+@pytest.mark.parametrize(("ran_s", "began"), [(BEGUN_AFTER_S - 1, False), (BEGUN_AFTER_S, True)])
+def test_a_silent_program_began_when_it_ran_for_a_while(ran_s, began):
+    assert verdict(*exits(1), ran_s=ran_s).began is began
+
+
+def test_a_lost_agent_is_the_ending_whatever_the_others_say():
+    found = verdict(*exits(1), expected=2, lost=["node 1: it is gone"])
+    assert found.ending is Ending.WORKER_LOST
+    assert found.words == "an agent and its ranks died: node 1: it is gone"
+
+
+def test_a_node_that_could_not_be_prepared_is_the_ending():
+    found = verdict(expected=2, setup_errors=["node 0: disk full", "node 1: disk full"])
+    assert found.ending is Ending.SETUP_FAILED
+    assert found.words == "node 0: disk full; node 1: disk full"
+
+
+def test_exits_are_kept_in_the_order_of_their_ranks():
+    found = verdict(RankExit(1, 0), RankExit(0, 0))
+    assert [rank.rank for rank in found.exits] == [0, 1]
+
+
+# --- the abort in the interpreter's exit --------------------------------------------------------
+
+
+def test_an_abort_after_the_last_step_is_a_success_with_a_warning():
+    found = verdict(RankExit(0, SIGABRT, reported=True, finished=True), RankExit(1, 0))
+    assert found.ending is Ending.EXIT_ABORTED
+    assert "rank 0: killed by SIGABRT (abort)" in found.words
+
+
+def test_a_silent_program_that_aborts_so_beside_a_clean_peer_did_its_work():
+    found = verdict(RankExit(0, 0), RankExit(1, SIGABRT, tail=ABORTED))
+    assert found.ending is Ending.EXIT_ABORTED
+
+
+def test_a_silent_program_of_which_every_rank_aborts_did_not():
+    found = verdict(RankExit(0, SIGABRT, tail=ABORTED), RankExit(1, SIGABRT, tail=ABORTED))
+    assert found.ending is Ending.PROGRAM_FAILED
+
+
+def test_a_program_that_reports_must_have_reached_its_last_step():
+    aborted = RankExit(1, SIGABRT, tail=ABORTED, reported=True)
+    assert verdict(RankExit(0, 0, reported=True), aborted).ending is Ending.PROGRAM_FAILED
+
+
+def test_an_abort_beside_a_failure_excuses_nothing():
+    found = verdict(RankExit(0, SIGABRT, finished=True), RankExit(1, 1, after_s=-1.0))
+    assert (found.ending, found.first_failing) == (Ending.PROGRAM_FAILED, 1)
+
+
+@pytest.mark.parametrize(
+    ("rank", "looks"),
+    [
+        (RankExit(0, SIGABRT, tail=ABORTED), True),
+        (RankExit(0, SIGABRT, finished=True), True),
+        (RankExit(0, SIGABRT, tail="Assertion `x' failed"), False),
+        (RankExit(0, 1, tail=ABORTED, finished=True), False),
+    ],
+)
+def test_what_looks_like_an_abort_at_the_exit(rank, looks):
+    assert looks_like_abort_at_exit(rank) is looks
+
+
+# --- words ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (1, "exit code 1"),
+        (-11, "killed by SIGSEGV (segmentation fault)"),
+        (-7, "killed by SIGBUS (bus error, often a full /dev/shm)"),
+        (-15, "killed by SIGTERM"),
+        (139, "exit code 139, as after SIGSEGV (segmentation fault)"),
+        (128, "exit code 128"),
+        (255, "exit code 255"),
+        (-99, "exit code -99"),
+    ],
+)
+def test_codes_are_told_in_words(code, words):
+    assert describe_code(code) == words
+
+
+@pytest.mark.parametrize(
+    ("tail", "line"),
+    [
+        ("a\nValueError: x\nb", "ValueError: x"),
+        ("KeyError: 1\ntorch.foo.BarError: y\n", "torch.foo.BarError: y"),
+        ("KeyboardInterrupt", "KeyboardInterrupt"),
+        ("no error here", ""),
+        ("", ""),
+    ],
+)
+def test_the_last_named_error_of_a_log_is_found(tail, line):
+    assert last_error_line(tail) == line
+
+
+def test_a_very_long_line_is_cut():
+    assert len(last_error_line("ValueError: " + "x" * 5000)) == 300
