@@ -38,7 +38,7 @@ def fresh_state() -> Iterator[Path]:
     try:
         yield folder / "state"
     finally:
-        subprocess.run([LAUNCHER, "down", "--purge", "--yes"], capture_output=True, check=True)
+        _launcher("down", "--purge", "--yes")
         shutil.rmtree(folder)
         os.environ.clear()
         os.environ.update(before)
@@ -48,7 +48,7 @@ def fresh_state() -> Iterator[Path]:
 def embedded() -> Iterator[Embedded]:
     """A cluster that is up, with nothing to do."""
     with fresh_state() as state_dir:
-        subprocess.run([LAUNCHER, "up"], capture_output=True, check=True)
+        _launcher("up")
         client = Client()
         try:
             yield Embedded(state_dir, client)
@@ -111,6 +111,12 @@ class Embedded:
     def _is_free(self) -> bool:
         nodes = [node for cluster in self.client.server().clusters for node in cluster.nodes]
         return bool(nodes) and all(node.free.get("CPU") == node.total.get("CPU") for node in nodes)
+
+
+def _launcher(*words: str) -> None:
+    done = subprocess.run([LAUNCHER, *words], capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"launcher {words[0]}: {done.stderr}")
 
 
 def log_lines(log: Path) -> Iterator[tuple[float, str]]:

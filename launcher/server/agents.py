@@ -98,6 +98,7 @@ class Agents:
         unheard_s = {
             slot.index: self._clock() - self._renewed_at(job.id, allocation.number, slot.index)
             for slot in allocation.slots
+            if slot.address  # who never came is the start timeout's business
         }
         return rules.expire(job, unheard_s, now)
 
@@ -153,6 +154,6 @@ class Agents:
 
 def _number_of(identity: str, job_id: str) -> int:
     owner, _, number = identity.rpartition(".")
-    if owner != job_id or not number.isdigit():
+    if owner != job_id or not number.isdecimal():
         raise NotFoundError(f"no allocation '{identity}' of job '{job_id}'")
     return int(number)

@@ -111,6 +111,9 @@ class Control:
         if misfit is not None:
             raise SpecError(misfit.message, hint=misfit.hint)
         with self.store.begin() as tx:
+            known = jobs.by_key(tx, key) if key else None
+            if known:  # the same request, sent again while the first one was being answered
+                return self.get(tx, known), False
             jobs.insert(tx, job, key)
             events.append(tx, job.id, [Event("submitted", f"submitted by {user}")], now)
         log.info("%s: submitted by %s", job.id, user)
@@ -181,7 +184,8 @@ class Control:
     def job_of_token(self, token: str) -> str | None:
         """The job that a token opens; None when it is no valid job token."""
         job_id, _, _ = token.rpartition(".")
-        return job_id if job_id and hmac.compare_digest(self.job_token(job_id), token) else None
+        is_valid = hmac.compare_digest(self.job_token(job_id).encode(), token.encode())
+        return job_id if job_id and is_valid else None
 
     # --- the scheduler's hand --------------------------------------------------------------------
 

@@ -98,7 +98,7 @@ class Executors:
 
     def _take_allocation(self, report: Report, held: AllocationReport, now: float) -> None:
         job_id, _, number_text = held.id.rpartition(".")
-        number = int(number_text) if number_text.isdigit() else 0
+        number = int(number_text) if number_text.isdecimal() else 0
 
         def step(job: Job, _: object) -> Change:
             change = Change(job)

@@ -19,7 +19,7 @@ def why(job: Job, reason: str, now: float) -> str:
     attempt = job.attempt
     if job.state is JobState.QUEUED:
         waited = format_duration(max(0.0, now - job.queued_at))
-        return f"{job.id} waits since {waited}: {reason or 'the scheduler has not seen it yet'}"
+        return f"{job.id} has waited for {waited}: {reason or 'the scheduler has not seen it yet'}"
     if job.state is JobState.STARTING and attempt is not None:
         if attempt.is_over:
             left_s = max(0.0, job.not_before - now)
@@ -27,13 +27,13 @@ def why(job: Job, reason: str, now: float) -> str:
         return f"{job.id} starts attempt {attempt.number}: {_awaited(job)}"
     if job.state is JobState.CANCELLING and attempt is not None:
         asked = format_duration(max(0.0, now - (attempt.stopping_since or now)))
-        return f"{job.id} is being cancelled since {asked}: {_awaited(job)}"
+        return f"{job.id} was cancelled {asked} ago: {_awaited(job)}"
     if job.state is JobState.RUNNING and attempt is not None:
         ran = format_duration(max(0.0, now - (attempt.started_at or now)))
         stopping = (
             f", which is being stopped: {WORDS[attempt.stopping]}" if attempt.stopping else ""
         )
-        return f"{job.id} runs attempt {attempt.number} since {ran}{stopping}"
+        return f"{job.id} has run attempt {attempt.number} for {ran}{stopping}"
     return f"{job.id} is {job.state}{': ' if job.reason else ''}{job.reason}"
 
 

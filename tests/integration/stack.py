@@ -60,6 +60,7 @@ class Service:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                cwd=self.log.parent,
                 env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0", **self.environment},
                 start_new_session=True,
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -54,8 +55,11 @@ class OwnMachine:
         out, err = command.communicate(timeout=300)
         return command.returncode, out, err
 
-    def client(self) -> Client:
-        return Client(self.url, (self.state_dir / "token").read_text().strip())
+    @contextlib.contextmanager
+    def client(self) -> Iterator[Client]:
+        client = Client(self.url, (self.state_dir / "token").read_text().strip())
+        with contextlib.closing(client):
+            yield client
 
     @property
     def url(self) -> str:
@@ -96,7 +100,8 @@ def test_two_users_of_a_fresh_machine_get_one_server_and_down_leaves_nothing(
     outputs = [command.communicate(timeout=300) for command in commands]
     assert [command.returncode for command in commands] == [0, 0], outputs
     assert all("rank 0" in out and "rank 1" in out for out, _ in outputs)
-    assert len(own.client().jobs()) == 2
+    with own.client() as client:
+        assert len(client.jobs()) == 2
     servers = [pid for pid in machine.pids() if _is_server(pid, own.state_dir)]
     assert servers == [own.pid(SERVER)]
     members = own.ray()
@@ -126,22 +131,21 @@ def test_a_killed_server_is_started_by_the_next_command_and_finds_its_running_jo
     (own.folder / "job.yaml").write_text(json.dumps(spec))
     code, _, err = own.call("run", "--detach", "job.yaml")
     assert code == 0, err
-    client, url = own.client(), own.url
-    [job] = client.jobs()
-    wait_until(lambda: client.checkpoints(job.id), "a checkpoint")
-    machine.kill(own.pid(SERVER))
-    code, out, err = own.call("list")
-    assert code == 0, err
-    assert job.id in out
-    assert own.url == url
-    executor = own.pid(EXECUTOR)
-    machine.kill(executor)
-    wait_until(lambda: own.pid(EXECUTOR) != executor, "another executor")
-    diary.finish()
-    assert client.wait(job.id).state == "SUCCEEDED"
-    assert len(client.job(job.id).attempts) == 1
-    assert_every_point_once(client, job.id, diary)
-    client.close()
+    url, executor = own.url, own.pid(EXECUTOR)
+    with own.client() as client:
+        [job] = client.jobs()
+        wait_until(lambda: client.checkpoints(job.id), "a checkpoint")
+        machine.kill(own.pid(SERVER))
+        code, out, err = own.call("list")
+        assert code == 0, err
+        assert job.id in out
+        assert own.url == url
+        machine.kill(executor)
+        wait_until(lambda: own.pid(EXECUTOR) != executor, "another executor")
+        diary.finish()
+        assert client.wait(job.id).state == "SUCCEEDED"
+        assert len(client.job(job.id).attempts) == 1
+        assert_every_point_once(client, job.id, diary)
 
 
 def test_what_cannot_be_reached_is_told_with_the_next_step(own: OwnMachine) -> None:

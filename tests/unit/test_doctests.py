@@ -6,7 +6,6 @@ import pkgutil
 
 import pytest
 
-
 PACKAGES = ("model", "spec", "store", "scheduler")
 SINGLE = ("launcher.units", "launcher.names", "launcher.address")
 

@@ -20,8 +20,8 @@ from launcher.server.routes.context import (
     LONGEST_WAIT_S,
     AgentsJob,
     Answer,
-    Count,
     Here,
+    Number,
     Services,
     Wait,
     job_of_agent,
@@ -168,7 +168,7 @@ async def commit(request: Request, here: Here, job_id: AgentsJob) -> Answer:
 
 
 @router.get("/checkpoints/{checkpoint_id}")
-def manifest(here: Here, job_id: AgentsJob, checkpoint_id: Count) -> Answer:
+def manifest(here: Here, job_id: AgentsJob, checkpoint_id: Number) -> Answer:
     with here.control.store.read() as tx:
         stored = checkpoints.get(tx, job_id, checkpoint_id)
     if stored is None:

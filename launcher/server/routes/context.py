@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Path, Query, Request
 from fastapi.responses import JSONResponse
 
 from launcher.errors import SpecError, UnauthorizedError
@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 LARGEST = 2**63 - 1
 """The largest number that a database takes."""
+Number = Annotated[int, Path(ge=0, le=LARGEST)]
+"""In the path of an address; `Count`: in its query."""
 Count = Annotated[int, Query(ge=0, le=LARGEST)]
 Wait = Annotated[float, Query(ge=0, allow_inf_nan=False)]
 """Seconds that an answer may take when there is nothing new."""

@@ -10,7 +10,6 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Container, Iterator
-from contextlib import aclosing
 from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Depends, Header, Query
@@ -149,15 +148,18 @@ class Teller:
     def _tell_points(self, messages: list[bytes]) -> bool:
         cursor = self._cursor
         batch, points = self._store.metrics.batches_after(self._job_id, cursor.batch)
-        while cursor.points < len(points):
-            part = points[cursor.points : cursor.points + _POINTS_A_MESSAGE]
+        if points and cursor.points >= len(points):  # told by a server that read more at a time
+            cursor.batch, cursor.points = batch, cursor.points - len(points)
+            return True
+        fresh = points[cursor.points :]
+        for start in range(0, len(fresh), _POINTS_A_MESSAGE):
+            part = fresh[start : start + _POINTS_A_MESSAGE]
             cursor.points += len(part)
-            if cursor.points >= len(points):
-                cursor.batch, cursor.points = batch, cursor.points - len(points)
-                points = []
+            if cursor.points == len(points):
+                cursor.batch, cursor.points = batch, 0
             shown = [showing.point(point) for point in part]
             messages.append(self._message("metrics", {"points": shown}))
-        return batch != cursor.batch or bool(messages and batch)
+        return bool(fresh)
 
     def _tell_logs(self, messages: list[bytes]) -> bool:
         cursor = self._cursor

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from launcher.errors import NotFoundError
 from launcher.model.states import JobState
 from launcher.server import showing
-from launcher.server.routes.context import Here, must_be_user
+from launcher.server.routes.context import LARGEST, Answer, Count, Here, Number, must_be_user
 from launcher.server.uploads import put_blob
 from launcher.server.why import why
 from launcher.spec.judge import spec_from_data
@@ -21,6 +21,9 @@ from launcher.views import as_json
 router = APIRouter(prefix="/api/v1", tags=["jobs"], dependencies=[Depends(must_be_user)])
 
 _LOG_LIMIT = 4 * 1024 * 1024
+_JOBS_LIMIT = 10_000
+_EVENTS_LIMIT = 100_000
+_BYTES = "application/octet-stream"
 
 
 class Submission(BaseModel):
@@ -49,17 +52,17 @@ def has_package(here: Here, digest: str) -> Response:
 
 
 @router.put("/packages/{digest}", status_code=201)
-async def upload_package(request: Request, here: Here, digest: str) -> dict[str, int]:
-    return {"size": await put_blob(here.control.store.blobs, digest, request.stream())}
+async def upload_package(request: Request, here: Here, digest: str) -> Answer:
+    size = await put_blob(here.control.store.blobs, digest, request.stream())
+    return Answer({"size": size}, status_code=201)
 
 
 @router.post("/jobs", status_code=201)
 def submit(
     here: Here,
     submission: Submission,
-    response: Response,
     idempotency_key: Annotated[str | None, Header()] = None,
-) -> Any:
+) -> Answer:
     job, is_new = here.control.submit(
         spec_from_data(submission.spec),
         code=submission.code,
@@ -67,8 +70,7 @@ def submit(
         key=idempotency_key,
         python=submission.python if here.settings.embedded else None,
     )
-    response.status_code = 201 if is_new else 200
-    return as_json(here.showing.job(job.id))
+    return Answer(as_json(here.showing.job(job.id)), status_code=201 if is_new else 200)
 
 
 @router.get("/jobs")
@@ -76,62 +78,65 @@ def list_jobs(
     here: Here,
     state: Annotated[list[JobState] | None, Query()] = None,
     project: str | None = None,
-    limit: int = 100,
-) -> dict[str, Any]:
+    limit: Count = 100,
+) -> Answer:
     with here.control.store.read() as tx:
-        found = jobs.summaries(tx, states=state, project=project, limit=min(limit, 10_000))
-    return {"jobs": as_json(here.showing.jobs(found))}
+        found = jobs.summaries(
+            tx, states=state or None, project=project, limit=min(limit, _JOBS_LIMIT)
+        )
+    return Answer({"jobs": as_json(here.showing.jobs(found))})
 
 
 @router.get("/jobs/{ref}")
-def show(here: Here, ref: str) -> Any:
-    return as_json(here.showing.job(here.control.resolve(ref)))
+def show(here: Here, ref: str) -> Answer:
+    return Answer(as_json(here.showing.job(here.control.resolve(ref))))
 
 
 @router.post("/jobs/{ref}/cancel")
-def cancel(here: Here, ref: str, asked: Cancellation | None = None) -> Any:
+def cancel(here: Here, ref: str, asked: Cancellation | None = None) -> Answer:
     asked = asked or Cancellation()
     job_id = here.control.resolve(ref)
     here.control.cancel(job_id, by=asked.user or "a user", force=asked.force)
-    return as_json(here.showing.job(job_id))
+    return Answer(as_json(here.showing.job(job_id)))
 
 
 @router.post("/jobs/{ref}/retry")
-def retry(here: Here, ref: str, asked: Asking | None = None) -> Any:
+def retry(here: Here, ref: str, asked: Asking | None = None) -> Answer:
     job_id = here.control.resolve(ref)
     here.control.retry(job_id, by=(asked and asked.user) or "a user")
-    return as_json(here.showing.job(job_id))
+    return Answer(as_json(here.showing.job(job_id)))
 
 
 @router.post("/jobs/{ref}/declare-lost")
-def declare_lost(here: Here, ref: str, asked: Asking | None = None) -> Any:
+def declare_lost(here: Here, ref: str, asked: Asking | None = None) -> Answer:
     job_id = here.control.resolve(ref)
     here.control.declare_lost(job_id, by=(asked and asked.user) or "a user")
-    return as_json(here.showing.job(job_id))
+    return Answer(as_json(here.showing.job(job_id)))
 
 
 @router.get("/jobs/{ref}/why")
-def tell_why(here: Here, ref: str) -> dict[str, str]:
+def tell_why(here: Here, ref: str) -> Answer:
+    job_id = here.control.resolve(ref)
     with here.control.store.read() as tx:
-        job = here.control.get(tx, here.control.resolve(ref))
-    return {"text": why(job, here.control.reason(job), here.control.clock())}
+        job = here.control.get(tx, job_id)
+    return Answer({"text": why(job, here.control.reason(job), here.control.clock())})
 
 
 @router.get("/jobs/{ref}/events")
-def list_events(here: Here, ref: str, after: int = 0) -> dict[str, Any]:
+def list_events(here: Here, ref: str, after: Count = 0) -> Answer:
     job_id = here.control.resolve(ref)
     with here.control.store.read() as tx:
-        found = events.after(tx, job_id, after, limit=100_000)
-    return {"events": [_event(event) for event in found]}
+        found = events.after(tx, job_id, after, limit=_EVENTS_LIMIT)
+    return Answer({"events": [showing.event(event) for event in found]})
 
 
 @router.get("/jobs/{ref}/logs")
-def list_logs(here: Here, ref: str) -> dict[str, Any]:
+def list_logs(here: Here, ref: str) -> Answer:
     job_id = here.control.resolve(ref)
     with here.control.store.read() as tx:
         streams = here.control.store.logs.streams(tx, job_id)
     keys = ("attempt", "rank", "stream", "length")
-    return {"streams": [dict(zip(keys, stream, strict=True)) for stream in streams]}
+    return Answer({"streams": [dict(zip(keys, stream, strict=True)) for stream in streams]})
 
 
 @router.get("/jobs/{ref}/logs/{attempt}/{rank}")
@@ -139,13 +144,16 @@ def read_log(
     *,
     here: Here,
     ref: str,
-    attempt: int,
-    rank: int,
-    offset: int = 0,
-    limit: int = _LOG_LIMIT,
-    tail: int | None = None,
+    attempt: Number,
+    rank: Number,
+    offset: Count = 0,
+    limit: Count = _LOG_LIMIT,
+    tail: Annotated[int | None, Query(ge=0)] = None,
 ) -> Response:
-    """Raw bytes; `X-Log-Offset` says where they begin, `X-Log-Length` how many there are in all."""
+    """Raw bytes; `X-Log-Offset` says where they begin, `X-Log-Length` how many there are in all.
+
+    At most 4 MiB at once; of a longer tail, its beginning.
+    """
     job_id = here.control.resolve(ref)
     store = here.control.store
     with store.read() as tx:
@@ -154,45 +162,40 @@ def read_log(
     if length is None:
         raise NotFoundError(f"job '{job_id}' has no log of rank {rank} in attempt {attempt}")
     if tail is not None:
-        offset = store.logs.tail_offset(job_id, attempt, rank, "log", tail)
+        # Bytes that are being written lie behind the length already.
+        offset = min(store.logs.tail_offset(job_id, attempt, rank, "log", tail), length)
     count = max(0, min(limit, _LOG_LIMIT, length - offset))
     data = store.logs.read(job_id, attempt, rank, "log", offset, count)
     headers = {"X-Log-Offset": str(offset), "X-Log-Length": str(length)}
-    return Response(data, media_type="application/octet-stream", headers=headers)
+    return Response(data, media_type=_BYTES, headers=headers)
 
 
 @router.get("/jobs/{ref}/metrics")
 def read_metrics(
-    here: Here, ref: str, name: str | None = None, rank: int | None = None, raw: bool = False
-) -> dict[str, Any]:
+    here: Here,
+    ref: str,
+    name: str | None = None,
+    rank: Annotated[int | None, Query(ge=0, le=LARGEST)] = None,
+    raw: bool = False,
+) -> Answer:
     job_id = here.control.resolve(ref)
-    return {"series": here.showing.series(job_id, name, rank, raw=raw)}
+    return Answer({"series": here.showing.series(job_id, name, rank, raw=raw)})
 
 
 @router.get("/jobs/{ref}/checkpoints")
-def list_checkpoints(here: Here, ref: str) -> dict[str, Any]:
+def list_checkpoints(here: Here, ref: str) -> Answer:
     job_id = here.control.resolve(ref)
     with here.control.store.read() as tx:
         stored = checkpoints.list_(tx, job_id)
-    return {"checkpoints": [as_json(showing.checkpoint(one)) for one in stored]}
+    return Answer({"checkpoints": [as_json(showing.checkpoint(one)) for one in stored]})
 
 
 @router.get("/jobs/{ref}/checkpoints/{checkpoint_id}/files/{path:path}")
-def checkpoint_file(here: Here, ref: str, checkpoint_id: int, path: str) -> FileResponse:
+def checkpoint_file(here: Here, ref: str, checkpoint_id: Number, path: str) -> FileResponse:
     job_id = here.control.resolve(ref)
     with here.control.store.read() as tx:
         stored = checkpoints.get(tx, job_id, checkpoint_id)
     files = {entry.path: entry.sha256 for entry in stored.manifest.files} if stored else {}
     if path not in files:
         raise NotFoundError(f"job '{job_id}' has no file '{path}' in checkpoint {checkpoint_id}")
-    return FileResponse(here.control.store.blobs.path(files[path]))
-
-
-def _event(event: events.StoredEvent) -> dict[str, Any]:
-    return {
-        "id": event.id,
-        "time": event.time,
-        "kind": event.kind,
-        "text": event.text,
-        "attempt": event.attempt,
-    }
+    return FileResponse(here.control.store.blobs.path(files[path]), media_type=_BYTES)

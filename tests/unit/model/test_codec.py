@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from launcher.executor.gang import NodeState, Order
@@ -28,10 +28,13 @@ SAMPLES = sorted((Path(__file__).parents[2] / "data" / "wire").glob("*/*.json"))
 
 
 @pytest.mark.parametrize("message", MESSAGES)
+@settings(max_examples=10, deadline=None)
 @given(data=st.data())
 def test_a_message_survives_its_way_through_json(message, data):
-    sent = data.draw(st.from_type(message))
-    assert decode(message, json.loads(json.dumps(encode(sent)))) == sent
+    sent = json.dumps(encode(data.draw(st.from_type(message))))
+    read = decode(message, json.loads(sent))
+    assert isinstance(read, message)
+    assert json.dumps(encode(read)) == sent  # as text: NaN is not equal to itself
 
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: f"{path.parent.name}-{path.stem}")
@@ -67,7 +70,7 @@ def test_what_an_earlier_version_did_not_write_takes_its_default():
     ],
 )
 def test_what_has_not_a_messages_shape_is_refused_by_its_place(data, words):
-    with pytest.raises(ValueError, match="^") as refused:
+    with pytest.raises(ValueError, match=r".") as refused:
         decode(Session, data)
     assert str(refused.value) == words
 
@@ -87,7 +90,7 @@ def test_what_has_not_a_messages_shape_is_refused_by_its_place(data, words):
 )
 def test_a_fault_deep_inside_is_told_by_its_place(field, value, words):
     status = {"allocation": "a.1", "index": 0, "address": "", field: value}
-    with pytest.raises(ValueError, match="^") as refused:
+    with pytest.raises(ValueError, match=r".") as refused:
         decode(AgentStatus, status)
     assert str(refused.value) == words
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sim_net import Channel, Line
+from sim_lines import GangLines
+from sim_net import Channel
 from sim_node import Keeper, Node, RankProcess
 
 from launcher.errors import NotFoundError
 from launcher.executor import core as core_
 from launcher.executor.agent import KEEPER_PATIENCE_S
 from launcher.executor.core import AgentCore
-from launcher.executor.gang import NodeState, Order
 from launcher.model.gang import GangNode
 from launcher.model.job import Job, RankExit
 from launcher.model.wire import Orders
@@ -32,15 +31,14 @@ class Agent:
         self.world, self.node, self.allocation, self.index = world, node, allocation, index
         self.job_id = allocation.rpartition(".")[0]
         self.place, self.name = node.place, f"agent {allocation}/{index}"
-        self.is_alive, self.is_stopped, self.freezes_at_actions = True, False, False
+        self.is_alive, self.is_stopped = True, False
+        self.freezes_at: type[core_.Action] | None = None
+        """It stands still between such a decision and the deed."""
         self.number = number
         self.address = ""
-        self._mail: list[Callable[[float], None]] = []
+        self.mail: list[Callable[[float], None]] = []
         self._pending: list[core_.Action] = []
-        self._incoming: list[tuple[Channel, dict[str, Any], int]] = []
-        self._served: dict[int, Channel] = {}
-        self._probes: dict[int, str] = {}
-        self._leader: Line | None = None
+        self.lines = GangLines(self)
         self._keeper: Keeper | None = None
         self._ranks: list[RankProcess] = []
         self._signalled = False
@@ -48,7 +46,6 @@ class Agent:
         self._draining = 0
         self._shipped: dict[Any, int] = {}
         self._seen = ""
-        self._links = 0
 
     @property
     def is_open(self) -> bool:
@@ -69,15 +66,9 @@ class Agent:
             self._keeper.buries_at = self.world.t + burial_s
 
     def accept(self, channel: Channel, hello: dict[str, Any]) -> None:
-        """Its kernel took a connection, and it read the first message."""
-        self._links += 1
-        self._incoming.append((channel, hello, self._links))
-        if hello["role"] == "executor":
-            said = partial(self._hear_executor, channel, self._links, hello["session"], None)
-            self._mail.append(said)
-        elif hello["role"] == "follower":
-            self._served[hello["index"]] = channel
-            self._mail.append(lambda _: channel.send(self, self._core.order))
+        """Its kernel took a connection; the first message is read when it comes through."""
+        channel.send(channel.caller, hello)
+        self.lines.incoming.append(channel)
 
     def turn(self) -> None:
         if not self.is_alive or self.is_stopped:
@@ -87,7 +78,7 @@ class Agent:
             return
         for action in self._take_pending():
             self._act(action)
-        self._read()
+        self.lines.turn()
         self._exchange()
         self._ship()
         self._work()
@@ -96,16 +87,16 @@ class Agent:
             if self.is_stopped or not self.is_alive:
                 return
         self._one(lambda _: None)
-        self._tell()
+        self.lines.tell()
 
     def _one(self, deed: Callable[[float], None]) -> None:
         """One round of the agent's loop."""
         deed(self.now())
         self._core.tick(self.now())
-        self._hold_to_deadline()
+        self.hold_to_deadline()
         actions = self._core.actions()
-        if self.freezes_at_actions and actions:
-            self.is_stopped, self.freezes_at_actions = True, False
+        if self.freezes_at and any(isinstance(action, self.freezes_at) for action in actions):
+            self.is_stopped, self.freezes_at = True, None
             self._pending = actions
             return
         for action in actions:
@@ -116,7 +107,7 @@ class Agent:
         return taken
 
     def _take_mail(self) -> list[Callable[[float], None]]:
-        taken, self._mail = self._mail, []
+        taken, self.mail = self.mail, []
         return taken
 
     # --- with the server -------------------------------------------------------------------------
@@ -150,24 +141,12 @@ class Agent:
 
         def take(orders: Orders) -> None:
             self._seen = orders.version
-            self._mail.append(lambda now: self._obey(orders, asked_at, now))
+            self.mail.append(lambda now: self._obey(orders, asked_at, now))
 
         self.world.net.request(self, self.name, lambda: server.sync(status), take, server)
 
     def _obey(self, orders: Orders, asked_at: float, now: float) -> None:
-        leader = orders.peers[0] if orders.peers else ""
-        if self.index and self._leader is None and leader:
-            self._leader = Line(
-                self,
-                leader,
-                lambda address: self.world.dial(
-                    self, address, (self.allocation, 0), {"role": "follower", "index": self.index}
-                ),
-                self.now,
-                on_up=lambda _: self._mail.append(lambda _: self._tell()),
-                on_message=self._hear_leader,
-                on_dead=lambda: self._peer_died(0),
-            )
+        self.lines.follow(orders.peers[0] if orders.peers else "")
         self._core.obey(orders, asked_at, now)
 
     def _ship(self) -> None:
@@ -197,62 +176,9 @@ class Agent:
             if key[:2] == (self.job_id, attempt)
         )
 
-    # --- with the gang ---------------------------------------------------------------------------
-
-    def _read(self) -> None:
-        for channel, hello, link in self._incoming:
-            for message in channel.receive(self):
-                if hello["role"] == "follower":
-                    self._mail.append(partial(self._core.peer_says, message))
-                elif "renew" in message:
-                    told = (message["session"], message["renew"])
-                    self._mail.append(partial(self._hear_executor, channel, link, *told))
-                elif "close" in message:
-                    self._mail.append(partial(self._core.close, message["close"]))
-            if channel.is_over(self):
-                self._end_of(channel, hello, link)
-        self._incoming = [item for item in self._incoming if not item[0].is_over(self)]
-        if self._leader is not None:
-            self._leader.turn()
-        for index, address in list(self._probes.items()):
-            answer = self.world.dial(self, address, (self.allocation, index), {"role": "probe"})
-            if answer != "silence":
-                del self._probes[index]
-            if answer == "refused":
-                self._peer_died(index)
-
-    def _end_of(self, channel: Channel, hello: dict[str, Any], link: int) -> None:
-        channel.close(self)
-        if hello["role"] == "executor":
-            self._mail.append(partial(self._core.executor_gone, link))
-        elif self._served.get(hello["index"]) is channel:
-            del self._served[hello["index"]]
-            self._probes[hello["index"]] = hello["address"]
-
-    def _hear_executor(
-        self, channel: Channel, link: int, session: int, asked_at: float | None, now: float
-    ) -> None:
-        self._core.executor_says(link, session, now if asked_at is None else asked_at, now)
-        self._hold_to_deadline()
-        channel.send(self, {"asked_at": self.now(), "session": self._core.session})
-
-    def _hear_leader(self, order: Order) -> None:
-        self._mail.append(lambda now: self._core.leader_orders(order, now))
-
-    def _peer_died(self, index: int) -> None:
-        self._mail.append(lambda now: self._core.peer_lost(index, "refused", now))
-
-    def _tell(self) -> None:
-        if self._core.leader is not None:
-            for channel in self._served.values():
-                channel.send(self, self._core.order)
-        elif self._leader is not None:
-            state: NodeState = self._core.state
-            self._leader.send(state)
-
     # --- what it does ----------------------------------------------------------------------------
 
-    def _hold_to_deadline(self) -> None:
+    def hold_to_deadline(self) -> None:
         if self._keeper is not None:
             self._keeper.until = self._core.deadline + KEEPER_PATIENCE_S
 
@@ -296,13 +222,13 @@ class Agent:
                 if not r.is_alive
             ]
             attempt = self._ranks[0].attempt
-            self._mail.append(lambda now: self._core.exited(attempt, exits, now))
+            self.mail.append(lambda now: self._core.exited(attempt, exits, now))
         if self._preparing and self.world.net.reaches(self.place, "server"):
             done, self._preparing = self._preparing, 0
-            self._mail.append(lambda now: self._core.prepared(done, now))
+            self.mail.append(lambda now: self._core.prepared(done, now))
         if self._draining and self._all_is_shipped(self._draining):
             drained, self._draining = self._draining, 0
-            self._mail.append(lambda now: self._core.drained(drained, now))
+            self.mail.append(lambda now: self._core.drained(drained, now))
 
     def _leave(self) -> None:
         if self._keeper is not None:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from sim_agent import Agent
 from sim_net import Clock, Line
-from sim_node import Node
 from sim_server import CLUSTER
 
 from launcher.errors import ConflictError, LauncherError
@@ -116,7 +115,8 @@ class Holding:
         index, agent, give_up_at = self._next
         if not agent.is_alive or self._executor.now() > give_up_at:
             raise LauncherError("the agent did not start")
-        if agent.address and not agent.is_stopped:
+        answers = self._world.net.reaches(self._executor.place, agent.place)
+        if agent.address and answers and not agent.is_stopped:
             self._next = None
             if index not in self._lines:
                 self._link(index, agent.address)

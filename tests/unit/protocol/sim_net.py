@@ -48,6 +48,7 @@ class Net:
     held: list[Callable[[], object]] = field(default_factory=list)
     """Requests and answers that come late."""
     channels: list[Channel] = field(default_factory=list)
+    connections: int = 0
 
     def reaches(self, one: str, other: str) -> bool:
         if one in self.off or other in self.off:
@@ -87,6 +88,9 @@ class Channel:
     """One connection: ordered messages both ways, until an end's machine closes it or it breaks."""
 
     def __init__(self, net: Net, caller: End, callee: End) -> None:
+        self.caller = caller
+        net.connections += 1
+        self.number = net.connections
         self._net, self._ends = net, (caller, callee)
         self._boxes: tuple[deque[Any], deque[Any]] = (deque(), deque())
         self._closed: set[int] = set()

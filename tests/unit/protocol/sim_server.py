@@ -18,7 +18,7 @@ from launcher.errors import NotFoundError
 from launcher.model import lifecycle
 from launcher.model.job import Allocation, AllocationState, Change, Job
 from launcher.model.states import JobState
-from launcher.model.wire import AgentStatus, Hello
+from launcher.model.wire import AgentStatus
 from launcher.names import allocation_id
 from launcher.server.agents import Agents
 from launcher.server.executors import Executors
@@ -87,14 +87,14 @@ class _Tables:
             return known if tx.fence else None
         return tx.jobs.get(name)
 
-    def open_session(self, tx: Database, hello: Hello, now: float) -> int:
+    def open_session(self, tx: Database, *_: object) -> int:
         tx.fence += 1
         return tx.fence
 
     def save_nodes(self, *_: object) -> bool:
         return True
 
-    def unreleased(self, tx: Database, cluster: str) -> list[Allocation]:
+    def unreleased(self, tx: Database, _: str) -> list[Allocation]:
         return [a for a in tx.allocations.values() if a.state is not AllocationState.GONE]
 
     def allocation(self, tx: Database, identity: str) -> Allocation | None:

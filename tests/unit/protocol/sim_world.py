@@ -28,7 +28,7 @@ class World:
 
     def __init__(self, nodes: int = 2, seed: int = 0) -> None:
         self.t = 0.0
-        self.random = Random(seed)  # noqa: S311 - not a secret
+        self.random = Random(seed)
         self.net = Net()
         self.nodes = {f"n{i}": Node(f"n{i}", self._new_clock()) for i in range(nodes)}
         self.addresses: dict[str, Agent] = {}
@@ -195,7 +195,7 @@ class World:
         if not any(executor.is_open for executor in self.executors):
             self.start_executor(knows=True)
         for agent in [agent for node in self.nodes.values() for agent in node.agents]:
-            agent.is_stopped = agent.freezes_at_actions = False
+            agent.is_stopped, agent.freezes_at = False, None
         for _ in range(400):
             if self._is_done():
                 return

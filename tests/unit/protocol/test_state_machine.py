@@ -23,6 +23,7 @@ from sim_net import FAULTS
 from sim_node import Program
 from sim_world import World
 
+from launcher.executor.core import Drain, Launch, Stop
 from launcher.model import lifecycle
 
 which = st.integers(0, 5)
@@ -162,18 +163,17 @@ class Schedules(RuleBasedStateMachine):
             agent.kill(burial_s)
 
     @precondition(lambda self: self.world.agents())
-    @rule(index=which, mid_way=st.booleans())
-    def stop_agent(self, index, mid_way):
+    @rule(index=which, before=st.sampled_from([None, None, Launch, Stop, Drain]))
+    def stop_agent(self, index, before):
         agent = self._one_of(self.world.agents(), index)
         if agent:
-            agent.is_stopped = not mid_way
-            agent.freezes_at_actions = mid_way
+            agent.is_stopped, agent.freezes_at = before is None, before
 
     @precondition(lambda self: any(agent.is_stopped for agent in self.world.agents()))
     @rule()
     def continue_agents(self):
         for agent in self.world.agents():
-            agent.is_stopped = agent.freezes_at_actions = False
+            agent.is_stopped, agent.freezes_at = False, None
 
     @precondition(lambda self: any(node.keepers for node in self.world.nodes.values()))
     @rule(index=which)
