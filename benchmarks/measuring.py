@@ -53,7 +53,8 @@ class Section:
 
     def print(self) -> None:
         loads = f"load {self._load_before:.1f} before, {os.getloadavg()[0]:.1f} after"
-        when = f"{self._rounds} rounds on {time.strftime('%Y-%m-%d')}, {loads}."
+        rounds = f"{self._rounds} round{'s' * (self._rounds != 1)}"
+        when = f"{rounds} on {time.strftime('%Y-%m-%d')}, {loads}."
         print("\n\n".join([f"### {self._title}", when, *self._parts]), end="\n\n", flush=True)
 
 

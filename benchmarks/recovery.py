@@ -5,6 +5,7 @@ Beside it the same program's cold start: from its submit to its first step, in t
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import time
@@ -20,7 +21,7 @@ from launcher.clusters import _processes
 
 _LONG = ["--steps", "10000000", "--pause", "0.02", "--tell"]
 _STAGES = {
-    "ended 1": "the server knows that the attempt ended",
+    "ended": "the server knows that the attempt ended",
     "granted 2": "the next is granted",
     "line": "first line of the program (last rank)",
     "step": "first step (last rank)",
@@ -66,12 +67,14 @@ def killed_twice(cluster: Embedded) -> Recovery:
         rank = marks.wait("step")[-1].pid
         died = _kill(rank)
         reached = {name: marks.last(name, attempt=2) - died for name in ("line", "step")}
-        moments = {name: at - died for name, at in cluster.moments(job).items()}
+        first = next(one for one in cluster.client.job(job).attempts if one.number == 1)
+        moments = {**cluster.moments(job), "ended": first.ended_at or math.nan}
         agent = _agent_of(marks.wait("step", attempt=2)[-1].pid)
         killed = _kill(agent)
         after_agent = marks.last("step", attempt=3) - killed
         cluster.end(job)
-        return Recovery(cold, reached["step"], after_agent, {**moments, **reached})
+        stages = {name: moment - died for name, moment in moments.items()} | reached
+        return Recovery(cold, reached["step"], after_agent, stages)
 
 
 def _kill(pid: int) -> float:

@@ -120,8 +120,8 @@ class Holding:
         known = set(self._lines)
         if self._stop.is_set():
             return
-        if not known and not self._ray.hold(self.wanted, PLACE_TIMEOUT_S):
-            raise LauncherError("somebody else took the resources before they could be held")
+        if not known:
+            self._ray.hold(self.wanted, PLACE_TIMEOUT_S)
         log.info("%s: resources held", self.wanted.id)
         missing = {
             node.index: self._agent_config(node.index)

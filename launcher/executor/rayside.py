@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ from launcher.model.node import NodeReport
 from launcher.model.wire import WantedAllocation
 
 CALL_TIMEOUT_S = 60.0
+_HOLD_POLL_S = 1.0
 _NODE_LABEL = "ray.io/node-id"
 
 
@@ -59,14 +61,14 @@ class RaySide:
                 free=_amounts(free.get(node["NodeID"], {})),
                 labels=dict(node.get("Labels") or {}),
             )
-            for node in ray.nodes()
-            if node["Alive"]
+            for node in _living()
         )
 
-    def hold(self, wanted: WantedAllocation, timeout_s: float) -> bool:
-        """Make the placement group, each bundle on its planned node; True when it is ready.
+    def hold(self, wanted: WantedAllocation, timeout_s: float) -> None:
+        """Make the placement group, each bundle on its planned node, and wait until it is ready.
 
-        Not ready in time means that somebody else took the resources; the group is removed then.
+        Raises:
+            LauncherError: it cannot be had, for the reason that is told; the group is removed.
         """
         group = self._group(wanted.id)
         if group is None:
@@ -77,10 +79,17 @@ class RaySide:
                 lifetime="detached",
                 bundle_label_selector=[{_NODE_LABEL: node.node_id} for node in wanted.nodes],
             )
-        if group.wait(timeout_seconds=timeout_s):
-            return True
-        self.release(wanted.id)
-        return False
+        give_up = time.monotonic() + timeout_s
+        why = ""
+        while not why and not group.wait(timeout_seconds=_HOLD_POLL_S):
+            gone = {node.node_id for node in wanted.nodes} - {n["NodeID"] for n in _living()}
+            if gone:
+                why = f"node {min(gone)[:8]} was lost before it could be held"
+            elif time.monotonic() > give_up:
+                why = "somebody else took the resources before they could be held"
+        if why:
+            self.release(wanted.id)
+            raise LauncherError(why)
 
     def start_agents(
         self,
@@ -165,6 +174,10 @@ class RaySide:
         with contextlib.suppress(ValueError):
             return ray.util.get_placement_group(name)
         return None
+
+
+def _living() -> list[dict[str, Any]]:
+    return [node for node in ray.nodes() if node["Alive"]]
 
 
 def _amounts(resources: dict[str, float]) -> dict[str, float]:

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from launcher.errors import LauncherError, UnreachableError
+from launcher.errors import ConflictError, LauncherError, UnreachableError
 from launcher.executor.folders import JobFolder
 from launcher.executor.preparing import sha256_of
 from launcher.executor.uplink import Uplink
-from launcher.model.checkpoint import FileEntry, Manifest
+from launcher.model.checkpoint import FileEntry, Manifest, unsafe_path
 from launcher.model.metric import CheckpointSaved
 
 MOST_WAITING = 2
@@ -44,7 +44,11 @@ class Saver:
 
     def add(self, attempt: int, rank: int, saved: CheckpointSaved) -> None:
         """A rank finished writing a checkpoint folder."""
-        path = self._folder.checkpoints(attempt) / Path(saved.folder).name
+        name = Path(saved.folder).name
+        if unsafe_path(name):
+            self._note(f"checkpoint of step {saved.step} not committed: no folder {saved.folder!r}")
+            return
+        path = self._folder.checkpoints(attempt) / name
         with self._news:
             # The same step saved again: the folder of the one before was replaced.
             self._waiting = [item for item in self._waiting if item.path != path]
@@ -97,17 +101,30 @@ class Saver:
 
     def _save(self, uplink: Uplink, item: _Saved) -> None:
         manifest = read_manifest(item.path, item.attempt, item.rank, item.saved)
-        by_digest = {entry.sha256: item.path / entry.path for entry in manifest.files}
-        for digest in uplink.missing(sorted(by_digest)):
-            with by_digest[digest].open("rb") as data:
-                uplink.upload(digest, data)
-        uplink.commit(manifest)
+        _upload(uplink, item.path, manifest)
+        try:
+            uplink.commit(manifest)
+        except ConflictError:
+            # A blob that the server had may have gone with an older checkpoint meanwhile.
+            if not _upload(uplink, item.path, manifest):
+                raise
+            uplink.commit(manifest)
 
     def _keep_only(self, path: Path) -> None:
         for old in self._kept:
             if old != path:
                 shutil.rmtree(old, ignore_errors=True)
         self._kept = [path]
+
+
+def _upload(uplink: Uplink, path: Path, manifest: Manifest) -> bool:
+    """Upload what the server has not; False when it has everything."""
+    by_digest = {entry.sha256: path / entry.path for entry in manifest.files}
+    missing = uplink.missing(sorted(by_digest))
+    for digest in missing:
+        with by_digest[digest].open("rb") as data:
+            uplink.upload(digest, data)
+    return bool(missing)
 
 
 def read_manifest(path: Path, attempt: int, rank: int, saved: CheckpointSaved) -> Manifest:

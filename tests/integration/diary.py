@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,10 +24,10 @@ class Diary:
         """Steps done, by attempt and rank."""
         return {key: [step for step, _ in lines] for key, lines in self._lines().items()}
 
-    def reached(self, attempt: int, step: int = 1) -> bool:
-        """Whether both ranks took so many steps in an attempt."""
-        done = [steps for (of, _), steps in self.steps().items() if of == attempt]
-        return len(done) > 1 and all(len(steps) >= step for steps in done)
+    def newest(self) -> int:
+        """The newest attempt of which two ranks or more have taken a step; 0: none."""
+        ranks = Counter(attempt for attempt, _ in self._lines())
+        return max((attempt for attempt, count in ranks.items() if count > 1), default=0)
 
     def began(self, attempt: int) -> float:
         """When the first step of an attempt was done (seconds since the epoch)."""

@@ -283,7 +283,8 @@ class Stack:
 
     def story(self, job: str) -> str:
         """What happened to a job, for the words of a failed test."""
-        lines = [f"{e.time:.2f} {e.kind}: {e.text}" for e in self.client.events(job)]
+        events = [event for event in self.client.events(job) if event.kind != "checkpoint"]
+        lines = [f"{event.time:.2f} {event.kind}: {event.text}" for event in events]
         view = self.client.job(job)
         exits = [str(exit_) for attempt in view.attempts for exit_ in attempt.exits]
         return "\n".join([f"{job} is {view.state}: {view.reason}", *lines, *exits])

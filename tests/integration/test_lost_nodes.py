@@ -53,6 +53,13 @@ def begin(stack: Stack, diary: Diary) -> tuple[str, int]:
     return job, number
 
 
+def await_next_attempt(stack: Stack, diary: Diary, job: str, struck_at: float, what: str) -> None:
+    """Wait for the first steps of a later attempt, and tell how long they took to come."""
+    stack.wait_for(job, lambda: diary.newest() > 1, "the next attempt")
+    took_s = diary.began(diary.newest()) - struck_at
+    print(f"\nRECOVERY {what}: first step of the next attempt: {took_s:.2f} s")
+
+
 def end(stack: Stack, diary: Diary, job: str) -> None:
     diary.finish()
     stack.wait(job, "SUCCEEDED")
@@ -74,8 +81,7 @@ def test_a_raylet_that_stands_still_and_comes_back_costs_at_most_one_attempt(
         assert len(stack.client.job(job).attempts) == 1
         stack.nodes.resume(number)  # the raylet hears that it is dead, and ends with its workers
         struck_at = time.time()
-        stack.wait_for(job, lambda: diary.reached(2), "the next attempt")
-        print(f"\nRECOVERY a raylet came back: next attempt {diary.began(2) - struck_at:.2f} s")
+        await_next_attempt(stack, diary, job, struck_at, "a raylet came back")
         end(stack, diary, job)
     assert not sampler.overlaps
     assert not diary.overlaps()
@@ -98,8 +104,7 @@ def test_a_lost_machine_costs_one_attempt_on_the_others(own_stack: Stack, diary:
     with machine.Sampler(job) as sampler:
         stack.nodes.lose(number)
         struck_at = time.time()
-        stack.wait_for(job, lambda: diary.reached(2), "the next attempt")
-        print(f"\nRECOVERY a node was lost: next attempt {diary.began(2) - struck_at:.2f} s")
+        await_next_attempt(stack, diary, job, struck_at, "a node was lost")
         diary.finish()
         ended = stack.wait(job, "SUCCEEDED")
     assert not sampler.overlaps
@@ -122,8 +127,7 @@ def test_an_agent_that_stands_still_is_given_up_after_its_lease(
         for process in still:
             _processes.send(process, signal.SIGSTOP)
         struck_at = time.time()
-        stack.wait_for(job, lambda: diary.reached(2), "the next attempt")
-        print(f"\nRECOVERY {frozen} fell silent: next {diary.began(2) - struck_at:.2f} s")
+        await_next_attempt(stack, diary, job, struck_at, f"{frozen} fell silent")
         for process in still:
             _processes.send(process, signal.SIGCONT)
         wait_until(lambda: not any(map(_processes.alive, still)), "the end of what stood still")

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 from in_process import Browser
@@ -22,26 +24,27 @@ def fresh_state(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def store(tmp_path, fresh_state):
-    store = open_store(shutil.copytree(fresh_state, tmp_path / "state"))
-    yield store
-    store.close()
+@pytest.fixture(scope="session")
+def granted(fresh_state, routes, tmp_path_factory):
+    """A state in which an executor has two nodes of four cores, and a job of two ranks is granted.
+
+    Tests get a copy of it: to bring it about costs ten requests.
+    """
+    folder = tmp_path_factory.mktemp("granted") / "state"
+    with running(shutil.copytree(fresh_state, folder), routes) as server:
+        executor = Executor(server)
+        executor.report(node("n1"), node("n2"))
+        job = server.new_job()
+        server.cycle()
+        (wanted,) = executor.desired()["allocations"]
+    return Granted(folder, executor.fence, job, wanted)
 
 
-@pytest.fixture
-def settings(tmp_path):
-    return Settings(tmp_path / "state", "http://127.0.0.1:80", TOKEN, embedded=True)
-
-
-@pytest.fixture
-def no_scheduler(monkeypatch):
-    """Nothing is placed until a test calls `Server.cycle`."""
-
-    async def rest(*_):
-        pass
-
-    monkeypatch.setattr("launcher.server.app.schedule_for_ever", rest)
+class Granted(NamedTuple):
+    folder: Path
+    fence: int
+    job: str
+    wanted: dict[str, Any]
 
 
 @pytest.fixture(scope="session")
@@ -51,36 +54,60 @@ def routes(fresh_state):
         return make_app(store, Settings(fresh_state, "", ""), Floor())
 
 
-@pytest.fixture
-def server(store, settings, no_scheduler, routes):
+@contextlib.contextmanager
+def running(folder, routes):
+    """A server on that state. Nothing is placed until `Server.cycle` is called."""
+    settings = Settings(folder, "http://127.0.0.1:80", TOKEN, embedded=True)
     monotonic = Clock(1000.0)
-    app = make_app(store, settings, Floor(monotonic))
-    routes.state = app.state
-    with Browser(routes, living=app) as browser:
-        yield Server(browser, app, Clock(1_700_000_000.0), monotonic)
+    with (
+        contextlib.closing(open_store(folder)) as store,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr("launcher.server.app.schedule_for_ever", rest)
+        app = make_app(store, settings, Floor(monotonic))
+        routes.state = app.state
+        with Browser(routes, living=app) as browser:
+            yield Server(browser, app, Clock(1_700_000_000.0), monotonic)
+
+
+async def rest(*_):
+    pass
 
 
 @pytest.fixture
-def executor(server):
+def state_dir(request, tmp_path, fresh_state):
+    """The folder of the test's server: a new one, or `granted` for tests of a granted job."""
+    origin = fresh_state
+    if "job" in request.fixturenames:
+        origin = request.getfixturevalue("granted").folder
+    return shutil.copytree(origin, tmp_path / "state")
+
+
+@pytest.fixture
+def server(state_dir, routes):
+    with running(state_dir, routes) as server:
+        yield server
+
+
+@pytest.fixture
+def executor(request, server):
     """Of the one cluster, which has two nodes of four cores."""
-    executor = Executor(server)
+    fence = request.getfixturevalue("granted").fence if "job" in request.fixturenames else None
+    executor = Executor(server, fence=fence)
     executor.report(node("n1"), node("n2"))
     return executor
 
 
 @pytest.fixture
-def job(server, executor):
+def job(granted):
     """Id of a job that is granted: two ranks on node n1."""
-    job = server.new_job()
-    server.cycle()
-    return job
+    return granted.job
 
 
 @pytest.fixture
-def agent(server, executor, job):
+def agent(server, job, granted):
     """The only one of the job's allocation, registered and granted attempt 1."""
-    (wanted,) = executor.desired()["allocations"]
-    agent = Agent(server, wanted)
+    agent = Agent(server, granted.wanted)
     assert agent.sync()["grant"] == 1
     return agent
 

@@ -106,6 +106,15 @@ class Browser:
             begun.set()
             await self._end.wait()
 
+    @contextlib.contextmanager
+    def background(self, coroutine):
+        """A task of the application's loop, until the end of the block."""
+        task = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        try:
+            yield
+        finally:
+            task.cancel()
+
     def ask(self, method, address, *, headers=None, body=b"", data=None):
         """The whole answer. `body`: bytes, or a list of blocks; `data`: sent as JSON."""
         with self.open(method, address, headers=headers, body=body, data=data) as stream:

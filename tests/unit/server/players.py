@@ -104,8 +104,9 @@ def node(name, cpus=4, free=None):
 class Executor:
     """The one of its cluster."""
 
-    def __init__(self, server, cluster="local", replaces=None):
-        self._server, self.cluster = server, cluster
+    def __init__(self, server, cluster="local", *, replaces=None, fence=None):
+        """Opens a session, unless it has one: `fence`."""
+        self._server, self.cluster, self.fence = server, cluster, fence
         self.hello = {
             "cluster": cluster,
             "kind": "local",
@@ -115,9 +116,10 @@ class Executor:
             "host": "head",
             "replaces": replaces,
         }
-        reply = server.ask("POST", "/executor/session", data=self.hello)
-        assert reply.status == 200, reply.body
-        self.fence = reply.json()["fence"]
+        if fence is None:
+            reply = server.ask("POST", "/executor/session", data=self.hello)
+            assert reply.status == 200, reply.body
+            self.fence = reply.json()["fence"]
 
     def send(self, *nodes, allocations=(), receipt=""):
         data = {"cluster": self.cluster, "fence": self.fence, "nodes": nodes}

@@ -14,28 +14,23 @@ def running(server, agent, job):
 
 
 @pytest.fixture
-def in_state(server, executor):
+def in_state(server, agent):
     """Gives a job that was brought into a state, over the API alone."""
 
-    def make(state):
-        job = server.new_job()
+    def bring(state):
         if state == "QUEUED":
-            return job
-        server.cycle()
-        (wanted,) = [a for a in executor.desired()["allocations"] if a["job_id"] == job]
-        agent = Agent(server, wanted)
-        agent.sync()
+            return server.new_job()
         if state in {"RUNNING", "CANCELLING"}:
             agent.sync(attempt=1, started=1)
         if state in {"CANCELLING", "CANCELLED"}:
-            server.order("cancel", job)
+            server.order("cancel", agent.job)
         endings = {"SUCCEEDED": "FINISHED", "FAILED": "PROGRAM_FAILED", "CANCELLED": "KILLED"}
         if state in endings:
             agent.end(endings[state])
-        assert server.show(job)["state"] == state
-        return job
+        assert server.show(agent.job)["state"] == state
+        return agent.job
 
-    return make
+    return bring
 
 
 STATES = ["QUEUED", "STARTING", "RUNNING", "CANCELLING", "SUCCEEDED", "FAILED", "CANCELLED"]

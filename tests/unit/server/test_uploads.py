@@ -3,6 +3,7 @@
 import os
 import threading
 
+import pytest
 from in_process import BROKEN_OFF, until
 from players import API, TOKEN, bearer, sha256
 

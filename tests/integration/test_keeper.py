@@ -1,0 +1,313 @@
+"""The keeper with real processes: whatever ends it or its agent, nothing of its ranks lives on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from machine import command, holders, kill, pids, wait_until
+
+from launcher.executor import keeper as keeper_script
+from launcher.executor.folders import JobFolder
+from launcher.executor.sweep import sweep_folder, sweep_job
+
+MARK = "LAUNCHER_ALLOCATION=keeper-test.1"
+SLEEP = ["sleep", "600"]
+
+
+class Keeper:
+    """A keeper process and all that it said."""
+
+    def __init__(self, folder: Path, held: tuple[int, ...] = ()) -> None:
+        self.folder = folder
+        self.said: list[dict[str, Any]] = []
+        self.process = subprocess.Popen(
+            [sys.executable, "-I", "-S", keeper_script.__file__, MARK, str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            pass_fds=held,
+            env={"PATH": os.environ["PATH"]},
+        )
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        self.said.extend(json.loads(line) for line in self.process.stdout)
+
+    def tell(self, **message: Any) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(message).encode() + b"\n")
+        self.process.stdin.flush()
+
+    def start(self, *argv: str, rank: int = 0, cwd: str = "/", **env: str) -> None:
+        name, value = MARK.split("=")
+        order = {
+            "rank": rank,
+            "argv": list(argv),
+            "env": {"PATH": os.environ["PATH"], name: value} | env,
+            "cwd": cwd,
+            "log": str(self.log(rank)),
+        }
+        self.tell(start=order)
+
+    def run(self, program: str, **more: Any) -> None:
+        self.start(sys.executable, "-c", program, **more)
+
+    def log(self, rank: int = 0) -> Path:
+        return self.folder / f"rank-{rank}.log"
+
+    def written(self, text: str, rank: int = 0) -> str:
+        """The log, once `text` is in it."""
+
+        def found() -> str:
+            log = self.log(rank).read_text() if self.log(rank).exists() else ""
+            return log if text in log else ""
+
+        return wait_until(found, f"{text!r} in the log of rank {rank}")
+
+    def pid(self, rank: int = 0) -> int:
+        wait_until(lambda: self._pids().get(rank), f"the start of rank {rank}")
+        return self._pids()[rank]
+
+    def _pids(self) -> dict[int, int]:
+        return {told["started"]: told["pid"] for told in list(self.said) if "started" in told}
+
+    def code(self, rank: int = 0) -> int:
+        def codes() -> list[int]:
+            return [told["code"] for told in list(self.said) if told.get("exit") == rank]
+
+        return wait_until(lambda: [*codes(), None] if codes() else [], f"the exit of {rank}")[0]
+
+    def wait(self) -> None:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.wait(60)
+        self._reader.join(60)
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+    def close(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.wait()
+
+
+def left(folder: Path) -> list[list[bytes]]:
+    """Command lines of what still writes below the folder."""
+    return [command(pid) for pid in holders(folder)]
+
+
+@pytest.fixture
+def keeper(tmp_path: Path) -> Iterator[Keeper]:
+    made = Keeper(tmp_path)
+    yield made
+    if made.process.poll() is None:
+        made.process.send_signal(signal.SIGCONT)
+    made.close()
+    assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize(("program", "code"), [("", 0), ("raise SystemExit(3)", 3)])
+def test_the_exit_of_a_rank_is_told(keeper: Keeper, program: str, code: int) -> None:
+    keeper.run(program)
+    assert keeper.code() == code
+
+
+def test_a_rank_that_a_signal_ended_is_told_so(keeper: Keeper) -> None:
+    keeper.run("import os; os.kill(os.getpid(), 11)")
+    assert keeper.code() == -11
+
+
+def test_both_outputs_of_a_rank_are_in_its_log_in_order(keeper: Keeper) -> None:
+    keeper.start("bash", "-c", "echo a; echo b >&2; printf '\\377c'")
+    assert keeper.code() == 0
+    assert keeper.log().read_bytes() == b"a\nb\n\xffc"
+
+
+def test_a_rank_is_alone_in_its_session_with_clean_signals(keeper: Keeper) -> None:
+    keeper.run(
+        "import os, signal, sys\n"
+        "print(os.getsid(0) == os.getpid(), signal.pthread_sigmask(0, []),\n"
+        "      [signal.getsignal(n) for n in (15, 17, 13)][:2], sys.stdin.read())"
+    )
+    assert keeper.code() == 0
+    told = keeper.log().read_text()
+    assert told.startswith("True set() [<Handlers.SIG_DFL: 0>, <Handlers.SIG_DFL: 0>]")
+
+
+def test_a_rank_has_its_folder_and_its_environment_and_no_other(
+    keeper: Keeper, tmp_path: Path
+) -> None:
+    keeper.start("bash", "-c", "pwd; env | sort", cwd=str(tmp_path), COLOR="red")
+    assert keeper.code() == 0
+    lines = keeper.log().read_text().splitlines()
+    assert lines[0] == str(tmp_path)
+    names = {line.partition("=")[0] for line in lines[1:]}
+    assert names - {"PWD", "SHLVL", "_", "OLDPWD"} == {"PATH", "COLOR", "LAUNCHER_ALLOCATION"}
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "words"),
+    [
+        (["no-such-program"], 127, "cannot run 'no-such-program': No such file or directory"),
+        (["/etc/hostname"], 126, "cannot run '/etc/hostname': Permission denied"),
+    ],
+)
+def test_what_cannot_be_executed_is_told_in_the_log(
+    keeper: Keeper, argv: list[str], code: int, words: str
+) -> None:
+    keeper.start(*argv)
+    assert keeper.code() == code
+    assert words in keeper.log().read_text()
+
+
+def test_a_folder_that_is_not_there_is_told_in_the_log(keeper: Keeper) -> None:
+    keeper.start("true", cwd="/no/such/folder")
+    assert keeper.code() == 127
+    assert "No such file" in keeper.log().read_text()
+
+
+def test_a_signal_reaches_the_program_behind_a_shell(keeper: Keeper) -> None:
+    keeper.start("bash", "-c", "python3 -c 'import time; print(\"up\", flush=True);"
+                 " time.sleep(600)'; echo not here")  # fmt: skip
+    keeper.written("up")
+    keeper.tell(signal={"rank": None, "number": int(signal.SIGTERM), "session": True})
+    assert keeper.code() == -signal.SIGTERM
+    assert "not here" not in keeper.log().read_text()
+
+
+def test_a_signal_for_one_rank_is_for_one_rank(keeper: Keeper) -> None:
+    for rank in (0, 1):
+        keeper.start(*SLEEP, rank=rank)
+    keeper.pid(1)
+    keeper.tell(signal={"rank": 0, "number": 9, "session": False})
+    assert keeper.code(0) == -9
+    assert Path(f"/proc/{keeper.pid(1)}").exists()
+
+
+def test_what_a_dead_rank_left_in_its_session_is_killed(keeper: Keeper, tmp_path: Path) -> None:
+    keeper.start("bash", "-c", "sleep 600 & echo up")
+    assert keeper.code() == 0
+    wait_until(lambda: not left(tmp_path), lambda: str(left(tmp_path)))
+
+
+ESCAPING = {
+    "a child": "sleep 600 & wait",
+    "a daemon with our mark": "setsid sleep 600 & wait",
+    "a process with another environment": "env -i setsid sleep 600 & wait",
+    "one that stops itself": "bash -c 'kill -STOP $$; sleep 600' & wait",
+    "one that heeds no signal": "trap '' TERM INT HUP; echo; sleep 600",
+}
+
+
+@pytest.mark.parametrize("program", ESCAPING.values(), ids=ESCAPING.keys())
+@pytest.mark.parametrize("end", ["agent", "lease"])
+def test_nothing_outlives_the_agent_or_its_lease(
+    keeper: Keeper, tmp_path: Path, program: str, end: str
+) -> None:
+    keeper.start("bash", "-c", f"echo up; {program}")
+    keeper.written("up")
+    wait_until(lambda: len(left(tmp_path)) > 1, "the program's own children")
+    if end == "agent":
+        keeper.close()
+    else:
+        keeper.tell(until=time.monotonic())
+        keeper.wait()
+    assert left(tmp_path) == []
+
+
+def test_a_lease_that_was_renewed_is_the_longer_one(keeper: Keeper) -> None:
+    keeper.start(*SLEEP)
+    keeper.tell(until=time.monotonic() + 0.5)
+    keeper.pid()
+    keeper.tell(until=time.monotonic() + 600)
+    keeper.run("import time; time.sleep(1)", rank=1)
+    assert keeper.code(1) == 0
+    assert keeper.process.poll() is None
+
+
+def test_a_rank_whose_start_comes_after_the_lease_never_runs(keeper: Keeper) -> None:
+    """The agent stood still between its decision and the deed; both come at once now."""
+    keeper.process.send_signal(signal.SIGSTOP)
+    keeper.tell(until=time.monotonic())
+    keeper.run("print('here')")
+    keeper.process.send_signal(signal.SIGCONT)
+    keeper.wait()
+    assert keeper.said == []
+    assert not keeper.log().exists()
+
+
+def test_a_killed_keeper_takes_its_ranks_along(tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path)
+    keeper.start(*SLEEP)
+    pid = keeper.pid()
+    kill(keeper.process.pid)
+    keeper.wait()
+    wait_until(lambda: pid not in set(pids()), "the end of the rank")
+
+
+def test_an_address_refuses_only_once_the_keeper_is_gone(tmp_path: Path) -> None:
+    listening = socket.create_server(("127.0.0.1", 0))
+    address = listening.getsockname()
+    keeper = Keeper(tmp_path, held=(listening.fileno(),))
+    keeper.start("bash", "-c", "ls -l /proc/self/fd; sleep 600")
+    descriptors = keeper.written("/proc")
+    assert "socket:" not in descriptors  # it is none of the ranks' business
+    listening.close()  # the agent dies
+    socket.create_connection(address, timeout=5).close()
+    keeper.close()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address, timeout=5)
+
+
+# --- sweeping ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stray(tmp_path: Path) -> Iterator[Any]:
+    """Starts processes that nobody keeps."""
+    made = []
+
+    def start(log: Path, allocation: str = "") -> subprocess.Popen[bytes]:
+        env = {"PATH": os.environ["PATH"]}
+        if allocation:
+            env["LAUNCHER_ALLOCATION"] = allocation
+        with log.open("wb") as output:
+            made.append(subprocess.Popen(SLEEP, stdout=output, env=env))
+        return made[-1]
+
+    yield start
+    for process in made:
+        process.kill()
+        process.wait()
+
+
+def test_what_earlier_allocations_of_a_job_left_is_swept(tmp_path: Path, stray: Any) -> None:
+    folder = JobFolder.of(tmp_path, "sweep-abcdef", "0123456789")
+    elsewhere = tmp_path / "log"
+    old = stray(elsewhere, "sweep-abcdef.1")
+    nameless = stray(folder.path / "log")
+    living = stray(elsewhere, "sweep-abcdef.2")
+    others = stray(elsewhere, "sweep-abcdefg.1")
+    assert sweep_job(folder, living="sweep-abcdef.2") == {old.pid, nameless.pid}
+    assert (living.poll(), others.poll()) == (None, None)
+
+
+def test_who_writes_to_the_log_of_an_ended_job_is_swept(tmp_path: Path, stray: Any) -> None:
+    folder = JobFolder.of(tmp_path, "sweep-abcdef", "0123456789")
+    nameless = stray(folder.path / "log")
+    others = stray(tmp_path / "log", "sweep-abcdef.1")
+    assert sweep_folder(folder) == {nameless.pid}
+    assert others.poll() is None
