@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from launcher.errors import LauncherError, UnreachableError
@@ -15,7 +16,8 @@ from launcher.executor.uplink import Uplink
 log = logging.getLogger(__name__)
 
 SHIP_EVERY_S = 0.15
-SAVE_POLL_S = 1.0
+SHIP_SHARE = 0.05
+"""Shipping takes at most this share of the time, so that it slows down with a slow server."""
 RETRY_S = 1.0
 """Wait after the server did not take something."""
 
@@ -54,6 +56,7 @@ class Collector:
     def close(self) -> None:
         """One more try to ship everything, then stop."""
         self._ending.set()
+        self._saver.end()
         self._drain_asked.set()
         for thread in self._threads:
             thread.join(timeout=10.0)
@@ -63,6 +66,7 @@ class Collector:
         while True:
             ending = self._ending.is_set()
             draining = list(self._drains)
+            begun = time.monotonic()
             self._drain_asked.clear()
             try:
                 while self._shipper.ship(uplink):
@@ -77,7 +81,8 @@ class Collector:
                 self.is_all_shipped = True
                 return
             self._finish_drains(draining)
-            self._drain_asked.wait(SHIP_EVERY_S)
+            took_s = time.monotonic() - begun
+            self._drain_asked.wait(max(SHIP_EVERY_S, took_s / SHIP_SHARE))
 
     def _finish_drains(self, draining: list[tuple[int, Callable[[], None]]]) -> None:
         for attempt, done in draining:
@@ -87,9 +92,7 @@ class Collector:
 
     def _save_all(self) -> None:
         uplink = self._connect()
-        while not self._ending.is_set():
-            if not self._saver.wait(SAVE_POLL_S):
-                continue
+        while self._saver.wait():
             try:
                 self._saver.save_next(uplink)
             except UnreachableError as error:

@@ -41,6 +41,7 @@ class Saver:
         self._waiting: list[_Saved] = []
         self._under_way: _Saved | None = None
         self._kept: list[Path] = []
+        self._ended = False
 
     def add(self, attempt: int, rank: int, saved: CheckpointSaved) -> None:
         """A rank finished writing a checkpoint folder."""
@@ -66,10 +67,17 @@ class Saver:
         with self._news:
             return not self._waiting and self._under_way is None
 
-    def wait(self, timeout_s: float) -> bool:
-        """Wait for something to save; False when nothing came in time."""
+    def wait(self) -> bool:
+        """Wait for something to save; False once there will be nothing more."""
         with self._news:
-            return bool(self._waiting) or self._news.wait(timeout_s)
+            self._news.wait_for(lambda: self._waiting or self._ended)
+            return not self._ended
+
+    def end(self) -> None:
+        """Nothing more is to be saved: whoever waits goes on."""
+        with self._news:
+            self._ended = True
+            self._news.notify_all()
 
     def save_next(self, uplink: Uplink) -> None:
         """Commit the oldest that waits. A server that does not answer leaves it waiting.

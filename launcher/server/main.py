@@ -15,7 +15,6 @@ from launcher import __version__
 from launcher.clusters.local import LocalRay
 from launcher.errors import ConflictError, LauncherError
 from launcher.scheduler.state import ClusterView, NodeView
-from launcher.server.app import make_app
 from launcher.server.embedded import keep_executor
 from launcher.server.floor import Floor
 from launcher.server.process import SERVER, own_token, running_server, write_record
@@ -68,6 +67,11 @@ def serve(
         state_dir, url, token, embedded, lambda: setattr(server[0], "should_exit", True)
     )
     floor = Floor(expected=_embedded_cluster(state_dir) if embedded else None)
+    if embedded:
+        keep_executor(state_dir, url, token)
+    # Ray starts while the web framework is imported.
+    from launcher.server.app import make_app
+
     config = uvicorn.Config(
         make_app(store, settings, floor),
         log_level="warning",
@@ -78,8 +82,6 @@ def serve(
     server.append(uvicorn.Server(config))
     write_record(state_dir / SERVER, url=url, version=__version__)
     log.info("serving %s from %s", url, state_dir)
-    if embedded:
-        keep_executor(state_dir, url, token)
     try:
         server[0].run(sockets=[listening])
     finally:

@@ -84,25 +84,15 @@ class Showing:
             memory=self._settings.memory() if self._settings.embedded else None,
         )
 
-    def series(
+    def curves(
         self, job_id: str, name: str | None, rank: int | None, *, raw: bool
-    ) -> list[dict[str, Any]]:
-        """Curves as JSON: stitched over the attempts, unless raw."""
+    ) -> list[tuple[str, int, list[MetricPoint]]]:
+        """Name, rank and points of each series: stitched over the attempts, unless raw."""
         points = self._control.store.metrics.points(job_id, name, rank)
         by_series: dict[tuple[str, int], list[MetricPoint]] = {}
-        for point in points:
-            by_series.setdefault((point.name, point.rank), []).append(point)
-        return [
-            {
-                "name": series,
-                "rank": of_rank,
-                "points": [
-                    [point.step, number(point.value), number(point.time), point.attempt]
-                    for point in (own if raw else stitch(own))
-                ],
-            }
-            for (series, of_rank), own in sorted(by_series.items())
-        ]
+        for one in points:
+            by_series.setdefault((one.name, one.rank), []).append(one)
+        return [(*key, own if raw else stitch(own)) for key, own in sorted(by_series.items())]
 
     def _brief(
         self, job: Job, latest: dict[str, float], progress: StoredProgress | None

@@ -16,7 +16,6 @@ from typing import Any
 
 from launcher.train.place import in_job
 
-_encode = json.JSONEncoder(separators=(",", ":")).encode
 _NOT_OPEN = (-1, -1)
 
 
@@ -36,7 +35,11 @@ class Spool:
         Raises:
             OSError: the record could not be written, or not whole. The next one is not harmed.
         """
-        line = _encode(record).encode() + b"\n"
+        self.write(json.dumps(record, separators=(",", ":")))
+
+    def write(self, text: str) -> None:
+        """Write one record that is JSON already; raises as `append`."""
+        line = f"{text}\n".encode()
         if not self._is_ours():
             self._open()
         if self._torn:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import BaseModel
 
 from launcher.errors import NotFoundError
+from launcher.model.metric import MetricPoint
 from launcher.model.states import JobState
 from launcher.server import showing
 from launcher.server.routes.context import LARGEST, Answer, Count, Here, Number, must_be_user
@@ -23,6 +26,7 @@ router = APIRouter(prefix="/api/v1", tags=["jobs"], dependencies=[Depends(must_b
 _LOG_LIMIT = 4 * 1024 * 1024
 _JOBS_LIMIT = 10_000
 _EVENTS_LIMIT = 100_000
+_POINTS_A_PART = 5000
 _BYTES = "application/octet-stream"
 
 
@@ -177,9 +181,27 @@ def read_metrics(
     name: str | None = None,
     rank: Annotated[int | None, Query(ge=0, le=LARGEST)] = None,
     raw: bool = False,
-) -> Answer:
-    job_id = here.control.resolve(ref)
-    return Answer({"series": here.showing.series(job_id, name, rank, raw=raw)})
+) -> Response:
+    """`{"series": [{"name", "rank", "points": [[step, value, time, attempt], ...]}, ...]}`."""
+    curves = here.showing.curves(here.control.resolve(ref), name, rank, raw=raw)
+    return StreamingResponse(_series(curves), media_type="application/json")
+
+
+def _series(curves: list[tuple[str, int, list[MetricPoint]]]) -> Iterator[str]:
+    """JSON in parts: writing a million points at once would stop every other thread for seconds."""
+    yield '{"series":['
+    for index, (name, rank, points) in enumerate(curves):
+        head = json.dumps({"name": name, "rank": rank})
+        yield f'{"," if index else ""}{head[:-1]},"points":['
+        for start in range(0, len(points), _POINTS_A_PART):
+            part = [
+                [point.step, showing.number(point.value), showing.number(point.time), point.attempt]
+                for point in points[start : start + _POINTS_A_PART]
+            ]
+            text = json.dumps(part, separators=(",", ":"))
+            yield f"{',' if start else ''}{text[1:-1]}"
+        yield "]}"
+    yield "]}"
 
 
 @router.get("/jobs/{ref}/checkpoints")

@@ -128,6 +128,17 @@ def test_curves_are_stitched_over_attempts_unless_they_are_asked_for_raw(server,
     assert curves(server, job) == {("loss", 0): [(1, 1.0, 1), (2, 0.5, 2), (3, 0.5, 2)]}
 
 
+def test_long_curves_come_whole_though_they_are_written_in_parts(server, agent, job, monkeypatch):
+    monkeypatch.setattr("launcher.server.routes.jobs._POINTS_A_PART", 3)
+    agent.points(*range(7), loss=1.0)
+    agent.points(*range(6), rank=1, loss=2.0)
+    assert curves(server, job) == {
+        ("loss", 0): [(step, 1.0, 1) for step in range(7)],
+        ("loss", 1): [(step, 2.0, 1) for step in range(6)],
+    }
+    assert curves(server, job, name="none") == {}
+
+
 def test_curves_are_chosen_by_name_and_rank(server, agent, job):
     agent.points(1, loss=1.0, accuracy=0.5)
     agent.points(1, rank=1, loss=2.0)
