@@ -47,18 +47,15 @@ class Agents:
         return AgentSetup(launch, tuple(slot.ranks for slot in job.allocation.slots))
 
     def sync(self, job_id: str, status: AgentStatus) -> Orders:
-        """Take an agent's status, and answer with its orders."""
+        """Take an agent's status, and answer with its orders, which renews its lease."""
         number = _number_of(status.allocation, job_id)
+        # From when it came, not from when it is answered: the agent counts from before that.
+        self._answered[status.allocation, status.index] = self._clock()
         now = self._control.clock()
         job = self._control.change(
             job_id,
             lambda job, _: rules.take_status(job, number, status, self._living(job), now),
         )
-        return self._orders(job, number, status)
-
-    def _orders(self, job: Job, number: int, status: AgentStatus) -> Orders:
-        """The orders of one agent; giving them renews its lease."""
-        self._answered[status.allocation, status.index] = self._clock()
         return rules.orders_for(job, number, status.index, status.address)
 
     def _living(self, job: Job) -> set[str]:
@@ -73,7 +70,8 @@ class Agents:
         """The orders as they are now, for a request that waits."""
         with self._control.store.read() as tx:
             job = self._control.get(tx, job_id)
-        return self._orders(job, _number_of(status.allocation, job_id), status)
+        number = _number_of(status.allocation, job_id)
+        return rules.orders_for(job, number, status.index, status.address)
 
     def receipt(self) -> str:
         """Proves of a report which carries it that it was made after now. Opaque to others."""

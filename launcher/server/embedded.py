@@ -38,6 +38,14 @@ def _keep(state_dir: Path, url: str, token: str) -> None:
             time.sleep(_POLL_S)
             continue
         started = time.monotonic()
+        log.warning("the executor %s; another one is started", _run(state_dir, url, token))
+        pause_s = _FIRST_PAUSE_S if time.monotonic() - started > _STABLE_S else pause_s * 2
+        time.sleep(min(pause_s, _LONGEST_PAUSE_S))
+
+
+def _run(state_dir: Path, url: str, token: str) -> str:
+    """Run an executor to its end; gives how it ended, in words."""
+    try:
         with (state_dir / "executor.log").open("ab") as out:
             process = subprocess.Popen(
                 [
@@ -51,10 +59,9 @@ def _keep(state_dir: Path, url: str, token: str) -> None:
                 env=os.environ | {"LAUNCHER_TOKEN": token},
                 start_new_session=True,
             )
-        code = process.wait()
-        log.warning("the executor ended with %s; another one is started", code)
-        pause_s = _FIRST_PAUSE_S if time.monotonic() - started > _STABLE_S else pause_s * 2
-        time.sleep(min(pause_s, _LONGEST_PAUSE_S))
+    except OSError as error:  # no memory, no process left: later perhaps
+        return f"could not be started: {error}"
+    return f"ended with {process.wait()}"
 
 
 def _is_free(lock: Path) -> bool:

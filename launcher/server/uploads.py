@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from launcher.errors import LauncherError
 from launcher.store.blobs import Blobs
 
 _BLOCK = 1024 * 1024
+_WRITERS = ThreadPoolExecutor(32, thread_name_prefix="upload")
+"""Apart from the loop's own threads: a slow body keeps its one for minutes, and those few serve the
+agents, whose leases run out meanwhile."""
 
 
 async def put_blob(blobs: Blobs, digest: str, body: AsyncIterator[bytes]) -> int:
@@ -25,7 +29,7 @@ async def put_blob(blobs: Blobs, digest: str, body: AsyncIterator[bytes]) -> int
             yield block
 
     try:
-        size = await asyncio.to_thread(blobs.put, digest, taken())
+        size = await loop.run_in_executor(_WRITERS, blobs.put, digest, taken())
     except LauncherError:
         await _pass_over(body)
         raise

@@ -8,8 +8,9 @@ from diary import Diary, assert_every_point_once
 from machine import wait_until
 from stack import PROGRAMS, Stack
 
+pytestmark = pytest.mark.slow  # each waits until the server gives a dead executor up
 
-@pytest.mark.slow
+
 def test_a_second_executor_waits_and_takes_over_when_the_first_dies(
     stack: Stack, diary: Diary
 ) -> None:
@@ -32,7 +33,6 @@ def test_a_second_executor_waits_and_takes_over_when_the_first_dies(
         stack.start_executor()
 
 
-@pytest.mark.slow
 def test_an_executor_that_dies_while_it_starts_agents_is_followed_by_one_that_does(
     stack: Stack, diary: Diary
 ) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -162,20 +161,18 @@ def test_what_cannot_be_reached_is_told_with_the_next_step(own: OwnMachine) -> N
 
 
 def test_a_wrong_token_and_a_second_server_are_refused_in_words(own: OwnMachine) -> None:
-    assert own.call("up")[0] == 0
+    server = ("server", "--state-dir", str(own.state_dir))
+    running = own.start(*server)
+    wait_until((own.state_dir / SERVER).exists, "the server's record")
     code, _, err = own.call("list", LAUNCHER_SERVER=own.url, LAUNCHER_TOKEN="wrong")
     assert code == 4
     assert "this server does not know the token" in err
-    code, _, err = own.call("server", "--state-dir", str(own.state_dir))
+    code, _, err = own.call(*server)
     assert code == 5
     assert f"a server runs on {own.state_dir} already" in err
-    os.kill(own.pid(SERVER), signal.SIGTERM)
-    wait_until(lambda: not _is_up(own), "the server's end")
+    running.terminate()
+    running.communicate(timeout=60)
     with socket.create_server(("127.0.0.1", int(own.url.rpartition(":")[2]))):
         code, _, err = own.call("up")
     assert code == 4
     assert "which this server always had, is taken by another process" in err
-
-
-def _is_up(own: OwnMachine) -> bool:
-    return any(_is_server(pid, own.state_dir) for pid in machine.pids())

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, event
 from launcher.server.app import make_app
 from launcher.server.floor import Floor
 from launcher.server.settings import Settings
-from launcher.store import open_store
+from launcher.store import dialect, open_store
 
 
 @pytest.fixture(scope="session")
@@ -59,15 +59,20 @@ def running(folder, routes):
     """A server on that state. Nothing is placed until `Server.cycle` is called."""
     settings = Settings(folder, "http://127.0.0.1:80", TOKEN, embedded=True)
     monotonic = Clock(1000.0)
-    with (
-        contextlib.closing(open_store(folder)) as store,
-        pytest.MonkeyPatch.context() as patch,
-    ):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dialect, "_prepare_sqlite", prepare_without_syncing)
         patch.setattr("launcher.server.app.schedule_for_ever", rest)
-        app = make_app(store, settings, Floor(monotonic))
-        routes.state = app.state
-        with Browser(routes, living=app) as browser:
-            yield Server(browser, app, Clock(1_700_000_000.0), monotonic)
+        with contextlib.closing(open_store(folder)) as store:
+            app = make_app(store, settings, Floor(monotonic))
+            routes.state = app.state
+            with Browser(routes, living=app) as browser:
+                yield Server(browser, app, Clock(1_700_000_000.0), monotonic)
+
+
+def prepare_without_syncing(connection, record, prepare=dialect._prepare_sqlite):
+    """No test here cuts the power, and a thousand commits wait for the disk."""
+    prepare(connection, record)
+    connection.execute("PRAGMA synchronous=OFF")
 
 
 async def rest(*_):

@@ -16,6 +16,8 @@ from launcher.follow import read_events
 PATIENCE_S = 20.0
 BROKEN_OFF = object()
 """In the place of a block of a body: the client is gone."""
+STALLED = object()
+"""In the place of a block of a body: nothing comes until the client hangs up."""
 
 
 class Reply:
@@ -80,30 +82,24 @@ class Browser:
 
     def __init__(self, app, living=None):
         self._app, self._life = app, living or app
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
-        self._end = asyncio.Event()
-        self._whole_life = None
+        self._begun, self._end = threading.Event(), asyncio.Event()
+        self._loop = None
+        # `asyncio.run`, as under a real server: anyio keeps its threads as long as that lasts.
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._live()))
 
     def __enter__(self):
         self._thread.start()
-        begun = threading.Event()
-        self._whole_life = asyncio.run_coroutine_threadsafe(self._live(begun), self._loop)
-        assert begun.wait(PATIENCE_S)
+        assert self._begun.wait(PATIENCE_S)
         return self
 
     def __exit__(self, *_):
         self._loop.call_soon_threadsafe(self._end.set)
-        self._whole_life.result(PATIENCE_S)
-        self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
-        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-        self._loop.run_until_complete(self._loop.shutdown_default_executor())
-        self._loop.close()
 
-    async def _live(self, begun):
+    async def _live(self):
+        self._loop = asyncio.get_running_loop()
         async with self._life.router.lifespan_context(self._life):
-            begun.set()
+            self._begun.set()
             await self._end.wait()
 
     @contextlib.contextmanager
@@ -144,10 +140,10 @@ class Browser:
         waiting = list(blocks)
 
         async def receive():
-            if waiting and waiting[0] is not BROKEN_OFF:
+            if waiting and waiting[0] not in {BROKEN_OFF, STALLED}:
                 block = waiting.pop(0)
                 return {"type": "http.request", "body": block, "more_body": bool(waiting)}
-            if not waiting:
+            if not waiting or waiting[0] is STALLED:
                 await stream._hung_up.wait()
             return {"type": "http.disconnect"}
 

@@ -187,6 +187,7 @@ def small_parts(monkeypatch):
     monkeypatch.setattr(follow, "_LOG_BYTES_A_LOOK", 8)
     monkeypatch.setattr(follow, "_LOG_BYTES_A_MESSAGE", 3)
     monkeypatch.setattr(follow, "_LOG_BYTES_A_RANK", 2)
+    monkeypatch.setattr(follow, "_SETTLE_S", 0)
     monkeypatch.setattr("launcher.store.metrics._POINTS_A_READ", 5)
     monkeypatch.setattr("launcher.store.metrics._BATCHES_A_READ", 2)
 
@@ -202,7 +203,7 @@ def test_who_comes_back_from_any_message_is_told_the_rest_exactly(server, ended,
 
 @given(data=st.data())
 @settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_a_stream_that_is_cut_anywhere_while_the_job_goes_on_tells_everything_once(
     server, executor, small_parts, data

@@ -1,10 +1,11 @@
 """Bodies on their way into the blobs."""
 
+import contextlib
 import os
 import threading
 
 import pytest
-from in_process import BROKEN_OFF, until
+from in_process import BROKEN_OFF, STALLED, until
 from players import API, TOKEN, bearer, sha256
 
 BLOCKS = [os.urandom(300_000) for _ in range(8)]
@@ -142,3 +143,17 @@ def test_the_writer_of_a_body_takes_no_more_than_it_has_written(server, monkeypa
     go_on.set()
     sending.join()
     assert replies[0].json() == {"size": 7 * len(DATA)}
+
+
+def test_slow_senders_keep_nobody_else_from_being_answered(server, agent):
+    """As many of them as an event loop has threads of its own, at most."""
+    with contextlib.ExitStack() as slow:
+        for number in range(32):
+            address = f"{API}/agent/blobs/{sha256(bytes([number]))}"
+            slow.enter_context(
+                server.browser.open(
+                    "PUT", address, headers=bearer(agent.token), body=[b"x", STALLED]
+                )
+            )
+        assert agent.sync()["grant"] == 1
+        assert agent.log(b"x") == [1]
