@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
-from sqlalchemy import Connection
-
-from launcher.errors import ConflictError, NotFoundError
-from launcher.model.checkpoint import Manifest
-from launcher.model.job import Change, Event, Job
-from launcher.model.wire import AgentReport, AgentSetup, AgentStatus, CheckpointRef, Orders
+from launcher.errors import NotFoundError
+from launcher.model.job import Change, Job
+from launcher.model.wire import AgentReport, AgentSetup, AgentStatus, Orders
 from launcher.names import allocation_id
 from launcher.server import rules
 from launcher.server.control import Control
 from launcher.spec.jobspec import JobSpec
 from launcher.spec.launch import to_launch
-from launcher.store import checkpoints
-from launcher.store.checkpoints import StoredCheckpoint
-from launcher.units import format_size
 
 
 class Agents:
@@ -99,55 +93,6 @@ class Agents:
             if slot.address  # who never came is the start timeout's business
         }
         return rules.expire(job, unheard_s, now)
-
-    def commit(self, job_id: str, manifest: Manifest) -> CheckpointRef | None:
-        """Commit a checkpoint whose blobs are all there; None while parts of it are missing.
-
-        Raises:
-            ConflictError: its attempt is not the job's newest, or blobs are missing.
-        """
-        missing = self._control.store.blobs.missing([entry.sha256 for entry in manifest.files])
-        if missing:
-            raise ConflictError(f"{len(missing)} of its files were not uploaded")
-        pruned: list[StoredCheckpoint] = []
-        committed: list[StoredCheckpoint] = []
-
-        def step(job: Job, tx: Connection) -> Change:
-            if job.attempt is None or job.attempt.number != manifest.attempt:
-                text = f"checkpoint of step {manifest.step} refused: its attempt is over"
-                return Change(job, (Event("checkpoint-refused", text, manifest.attempt),))
-            now = self._control.clock()
-            before = {stored.id for stored in checkpoints.list_(tx, job_id)}
-            if manifest.sharded:
-                world = sum(slot.ranks for slot in job.allocation.slots) if job.allocation else 1
-                stored = checkpoints.add_part(tx, job_id, manifest, world, now)
-            else:
-                stored = checkpoints.commit(tx, job_id, manifest, now)
-            if stored is None:
-                return Change(job)
-            committed.append(stored)
-            pruned.extend(checkpoints.prune(tx, job_id, job.policy.keep_last))
-            if stored.id in before:
-                return Change(job)
-            text = f"checkpoint of step {stored.step} committed ({format_size(stored.size)})"
-            return Change(job, (Event("checkpoint", text, manifest.attempt),))
-
-        job = self._control.change(job_id, step)
-        self._collect_garbage(pruned)
-        if committed:
-            return CheckpointRef(committed[0].id, committed[0].step)
-        if job.attempt is None or job.attempt.number != manifest.attempt:
-            raise ConflictError(f"attempt {manifest.attempt} is over")
-        return None
-
-    def _collect_garbage(self, pruned: Iterable[StoredCheckpoint]) -> None:
-        digests = {entry.sha256 for stored in pruned for entry in stored.manifest.files}
-        if not digests:
-            return
-        with self._control.store.read() as tx:
-            digests -= checkpoints.referenced(tx)
-        for digest in digests:
-            self._control.store.blobs.delete(digest)
 
 
 def _number_of(identity: str, job_id: str) -> int:

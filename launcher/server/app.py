@@ -12,6 +12,7 @@ from fastapi_offline import FastAPIOffline
 
 from launcher import __version__
 from launcher.server.agents import Agents
+from launcher.server.committing import Committing
 from launcher.server.control import Control
 from launcher.server.executors import Executors
 from launcher.server.floor import Floor
@@ -36,6 +37,7 @@ def make_app(store: Store, settings: Settings, floor: Floor) -> FastAPI:
             settings,
             control,
             agents,
+            Committing(control),
             Executors(control, agents),
             Showing(control, settings, time.time()),
         )

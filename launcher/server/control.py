@@ -20,7 +20,7 @@ from launcher.model.states import JobState
 from launcher.scheduler.fits import never_fits
 from launcher.server import rules
 from launcher.server.floor import Floor
-from launcher.server.notify import JOBS, SCHEDULE, Notifier, cluster_topic, job_topic
+from launcher.server.notify import SCHEDULE, Notifier, cluster_topic, job_topic
 from launcher.spec.jobspec import JobSpec
 from launcher.spec.launch import decide_gpus
 from launcher.store import Store, checkpoints, events, jobs
@@ -60,7 +60,7 @@ class Control:
         return saved
 
     def _tell(self, job: Job) -> None:
-        topics = [job_topic(job.id), JOBS, SCHEDULE]
+        topics = [job_topic(job.id), SCHEDULE]
         if job.allocation is not None:
             topics.append(cluster_topic(job.allocation.cluster))
         self.notifier.notify(*topics)

@@ -76,4 +76,3 @@ def cluster_topic(cluster: str) -> str:
 
 
 SCHEDULE = "schedule"
-JOBS = "jobs"

@@ -163,7 +163,7 @@ async def commit(request: Request, here: Here, job_id: AgentsJob) -> Answer:
     manifest = await message(request, Manifest)
     if not abs(manifest.step) <= LARGEST:
         raise SpecError(f"step {manifest.step}: the largest one that is kept is {LARGEST}")
-    committed = await asyncio.to_thread(here.agents.commit, job_id, manifest)
+    committed = await asyncio.to_thread(here.committing.commit, job_id, manifest)
     return Answer({"committed": codec.encode(committed)})
 
 

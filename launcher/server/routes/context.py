@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from launcher.errors import SpecError, UnauthorizedError
 from launcher.model import codec
 from launcher.server.agents import Agents
+from launcher.server.committing import Committing
 from launcher.server.control import Control
 from launcher.server.executors import Executors
 from launcher.server.settings import Settings
@@ -35,6 +36,7 @@ class Services:
     settings: Settings
     control: Control
     agents: Agents
+    committing: Committing
     executors: Executors
     showing: Showing
 

@@ -53,7 +53,13 @@ def test_what_the_server_has_is_not_uploaded_again(saver, save, uplink):
 def test_without_news_there_is_nothing_to_save(saver, uplink):
     saver.save_next(uplink)
     assert uplink.committed == []
-    assert not saver.wait(0.0)
+
+
+def test_who_waits_for_news_goes_on_when_there_are_some_or_will_be_none(saver, save):
+    save(1)
+    assert saver.wait()
+    saver.end()
+    assert not saver.wait()
 
 
 def test_a_committed_folder_stays_until_the_next_is_committed(saver, save, uplink):

@@ -244,7 +244,7 @@ _quiet = settings(
 
 
 def test_no_schedule_of_faults_breaks_a_promise():
-    run_state_machine_as_test(Schedules, settings=settings(_quiet, max_examples=60))
+    run_state_machine_as_test(Schedules, settings=settings(_quiet, max_examples=100))
 
 
 @pytest.mark.slow
