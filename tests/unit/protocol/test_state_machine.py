@@ -240,6 +240,7 @@ _quiet = settings(
     stateful_step_count=40,
     suppress_health_check=list(HealthCheck),
     print_blob=True,
+    report_multiple_bugs=False,
 )
 
 
