@@ -26,7 +26,10 @@ from launcher.units import format_duration
 
 MAX_FRUITLESS = 5
 """Free retries in a row without a sign of training, after which a job is not tried again."""
+FRUITLESS_WAIT_S = 5.0
 MAX_BACKOFF_S = 600.0
+_OUR_DOING = frozenset({Ending.PREEMPTED, Ending.RESIZED})
+"""Endings that say nothing about whether the job can ever begin."""
 
 
 class IllegalTransitionError(Exception):
@@ -239,14 +242,14 @@ def retry(job: Job, now: float, *, by: str) -> Change:
     return Change(move(fresh, JobState.QUEUED, "", now), (event,))
 
 
-def tick(job: Job, now: float) -> Change:
-    """What the passing of time does to a job: its timeouts."""
+def tick(job: Job, now: float, waits_for: str = "") -> Change:
+    """What the passing of time does to a job: its timeouts. `waits_for`: why it waits, in words."""
     limits = job.policy
     if job.state is JobState.QUEUED and limits.queue_timeout_s is not None:
         waited = now - job.queued_at
         if waited > limits.queue_timeout_s:
             limit = format_duration(limits.queue_timeout_s)
-            text = f"waited longer than timeouts.queue ({limit}): {job.reason}"
+            text = f"waited longer than timeouts.queue ({limit}): {waits_for or job.reason}"
             return Change(move(job, JobState.FAILED, text, now), (Event("timeout", text),))
     attempt = job.attempt
     if job.state is JobState.STARTING and attempt is not None and not attempt.is_over:
@@ -307,7 +310,11 @@ def _follow(job: Job, verdict: Verdict, now: float) -> Change:
         )
         return Change(job, (Event("retry", text),)).then(_again(job, verdict, text, now))
     if kind is Retry.FREE:
-        job = replace(job, fruitless=0 if verdict.began else job.fruitless + 1)
+        if verdict.ending not in _OUR_DOING:
+            fruitless = 0 if verdict.began else job.fruitless + 1
+            # A loss is made good at once; what fails again and again gets time to pass.
+            wait_s = FRUITLESS_WAIT_S * 2 ** (fruitless - 2) if fruitless > 1 else 0.0
+            job = replace(job, fruitless=fruitless, not_before=now + wait_s)
         if job.fruitless <= MAX_FRUITLESS:
             return _again(job, verdict, words, now)
         words = f"{job.fruitless} attempts in a row ended before the program began; last: {words}"

@@ -212,7 +212,7 @@ class Control:
 
     def tick(self, job_id: str) -> Job:
         now = self.clock()
-        return self.change(job_id, lambda job, _: lifecycle.tick(job, now))
+        return self.change(job_id, lambda job, _: lifecycle.tick(job, now, self.reason(job)))
 
     def set_waiting(self, reasons: dict[str, str]) -> None:
         """Why each waiting job waits now. Not stored: the next cycle knows it again."""

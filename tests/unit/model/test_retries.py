@@ -111,3 +111,18 @@ def test_a_counted_failure_ends_a_row_of_fruitless_attempts(lives):
     life = lives(max_retries=1).running().ended(Ending.WORKER_LOST, began=False)
     again(life, NOW).ended(Ending.PROGRAM_FAILED)
     assert life.job.fruitless == 0
+
+
+def test_what_fails_again_and_again_before_it_begins_gets_time_to_pass(lives):
+    life = lives().running()
+    waits = []
+    for _ in range(3):
+        life.ended(Ending.START_TIMEOUT, began=False)
+        waits.append(life.job.not_before - NOW)
+        again(life, NOW)
+    assert waits == [0.0, 5.0, 10.0]
+
+
+def test_preemption_says_nothing_about_whether_a_job_can_begin(lives):
+    life = lives().running().ended(Ending.PREEMPTED, began=False)
+    assert life.job.fruitless == 0
