@@ -31,6 +31,7 @@ def command(purge: bool, yes: bool) -> None:
     if purge and not yes and folder.exists():
         size = format_size(_size(folder))
         click.confirm(f"delete all jobs in {folder} ({size}) for good?", abort=True, err=True)
+    files_of_jobs = _jobs_folder() if runs and purge else None
     stop_server(folder)
     ray = LocalRay(folder / "ray")
     had_ray = ray.memory_bytes() > 0
@@ -38,7 +39,16 @@ def command(purge: bool, yes: bool) -> None:
     _output.note("stopped" if runs or had_ray else "nothing was running")
     if purge and folder.exists():
         shutil.rmtree(folder)
+        if files_of_jobs is not None:
+            shutil.rmtree(files_of_jobs, ignore_errors=True)
         _output.note(f"deleted {folder}")
+
+
+def _jobs_folder() -> Path:
+    """Where the agents of this server keep their jobs' files on this machine."""
+    from launcher.executor.folders import jobs_root
+
+    return jobs_root(Client.embedded(start=False).server().server_id)
 
 
 def _ask_about_jobs() -> None:

@@ -23,7 +23,8 @@ ABORT_AT_EXIT_S = 0.7
 CRASH_KILL_S = 0.4
 """From SIGTERM to SIGKILL when a gang is stopped because a rank died."""
 SIGNAL_KILL_S = 10.0
-"""From the stop signal to SIGKILL when a gang is stopped on purpose."""
+"""From the stop signal to SIGKILL at least, when a gang is stopped on purpose; a program that
+saves on the signal gets what is left of its grace."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Leader:
 
     Args:
         ranks: number of ranks on each node.
-        grace_s: how long a program that asks should_stop() may take to stop.
+        grace_s: how long a program may take to save and to stop.
         reserve_port: gives a fresh rendezvous port on this node; called once an attempt.
     """
 
@@ -197,9 +198,12 @@ class Leader:
             self._agree_on_call()
             if waited >= self.grace_s or self._lost:
                 self._to_stage("signal", now)
-        elif (stage == "signal" and waited >= SIGNAL_KILL_S) or (
-            stage == "term" and waited >= CRASH_KILL_S
-        ):
+        elif stage == "signal":
+            begun = self._stage_since if self._stop_since is None else self._stop_since
+            left_s = self.grace_s - (self._stage_since - begun)
+            if waited >= max(SIGNAL_KILL_S, left_s):
+                self._to_stage("kill", now)
+        elif stage == "term" and waited >= CRASH_KILL_S:
             self._to_stage("kill", now)
 
     def _agree_on_call(self) -> None:

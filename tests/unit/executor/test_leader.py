@@ -188,7 +188,7 @@ def stopping(*ranks, force=False, **calls):
 def test_a_program_that_does_not_ask_gets_the_signal_then_the_kill():
     nodes = stopping(1)
     assert nodes.wants == "stop signal"
-    assert nodes.after(SIGNAL_KILL_S - 0.1).wants == "stop signal"
+    assert nodes.after(GRACE_S - 0.1).wants == "stop signal"
     assert nodes.after(0.1).wants == "stop kill"
 
 
