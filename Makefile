@@ -16,10 +16,12 @@ run: $(VENV)/.installed ## train a small network in two processes, from queue to
 	$(BIN)/launcher run jobs/pytorch-digits/job.yaml
 
 test: $(VENV)/.installed-dev ## unit and integration tests, under 10 minutes on 2 cores
-	$(BIN)/python -m pytest tests/unit tests/integration -m "not slow"
+	$(BIN)/python -m pytest tests/unit -m "not slow" -n 2
+	$(BIN)/python -m pytest tests/integration -m "not slow"
 
 test-all: $(VENV)/.installed-dev ## the same, and the long forms
-	$(BIN)/python -m pytest tests/unit tests/integration
+	$(BIN)/python -m pytest tests/unit -n 2 --hypothesis-profile=thorough
+	$(BIN)/python -m pytest tests/integration
 
 lint: $(VENV)/.installed-dev ## style, format, and who may import whom
 	$(BIN)/ruff check

@@ -1,6 +1,7 @@
 """The rules of CONTRIBUTING.md that a machine can hold."""
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -49,17 +50,17 @@ def test_no_file_and_no_class_is_named_for_what_does_not_fit_elsewhere():
     named = {relative(path) for path in PROGRAMS if any(map(banned, words_of(path.stem)))}
     named |= {relative(path) for path in SOURCES if any(map(banned, path.parent.parts))}
     classes = {
-        f"{relative(path)}: {node.name}"
+        f"{relative(path)}: {name}"
         for path in SOURCES
-        for node in ast.walk(tree(path))
-        if isinstance(node, ast.ClassDef) and any(map(banned, words_of(node.name)))
+        for name in names_in(path)["classes"]
+        if any(map(banned, words_of(name)))
     }
     assert named | classes == set()
 
 
 def test_nothing_of_ours_is_called_backend():
     found = {
-        relative(path): {name for name in identifiers(path) if "backend" in words_of(name)}
+        relative(path): {name for name in names_in(path)["all"] if "backend" in words_of(name)}
         - BACKEND_OF_OTHERS.get(relative(path), set())
         for path in SOURCES
     }
@@ -102,8 +103,18 @@ def test_a_kind_of_cluster_has_a_place_in_the_docs(name):
     assert f"`{name}`" in (ROOT / "docs/architecture.md").read_text()
 
 
-def tree(path):
-    return ast.parse(path.read_bytes())
+@functools.cache
+def names_in(path):
+    """The names of a file's classes, and all that it gives or uses."""
+    names = {"classes": set(), "all": set()}
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.ClassDef):
+            names["classes"].add(node.name)
+        for field in ("id", "name", "arg", "attr", "module"):
+            value = getattr(node, field, None)
+            if isinstance(value, str):
+                names["all"].add(value.rpartition(".")[2])
+    return names
 
 
 def banned(word):
@@ -114,12 +125,3 @@ def words_of(name):
     """The words of a name in snake_case or CamelCase, in small letters."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
     return [word.lower() for word in spaced.split("_") if word]
-
-
-def identifiers(path):
-    """Every name that a file gives or uses."""
-    for node in ast.walk(tree(path)):
-        for field in ("id", "name", "arg", "attr", "module"):
-            value = getattr(node, field, None)
-            if isinstance(value, str):
-                yield value.rpartition(".")[2]

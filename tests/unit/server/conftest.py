@@ -13,25 +13,17 @@ from sqlalchemy import Engine, event
 from launcher.server.app import make_app
 from launcher.server.floor import Floor
 from launcher.server.settings import Settings
-from launcher.store import dialect, open_store
+from launcher.store import open_store
 
 
 @pytest.fixture(scope="session")
-def fresh_state(tmp_path_factory):
-    """The folder of a new store: copying it is a hundred times faster than migrating again."""
-    folder = tmp_path_factory.mktemp("fresh") / "state"
-    open_store(folder).close()
-    return folder
-
-
-@pytest.fixture(scope="session")
-def granted(fresh_state, routes, tmp_path_factory):
+def granted(fresh_state, open_unsynced, routes, tmp_path_factory):
     """A state in which an executor has two nodes of four cores, and a job of two ranks is granted.
 
     Tests get a copy of it: to bring it about costs ten requests.
     """
-    folder = tmp_path_factory.mktemp("granted") / "state"
-    with running(shutil.copytree(fresh_state, folder), routes) as server:
+    folder = shutil.copytree(fresh_state, tmp_path_factory.mktemp("granted") / "state")
+    with running(folder, open_unsynced(folder), routes) as server:
         executor = Executor(server)
         executor.report(node("n1"), node("n2"))
         job = server.new_job()
@@ -55,24 +47,16 @@ def routes(fresh_state):
 
 
 @contextlib.contextmanager
-def running(folder, routes):
-    """A server on that state. Nothing is placed until `Server.cycle` is called."""
+def running(folder, store, routes):
+    """A server on that state; closes it. Nothing is placed until `Server.cycle` is called."""
     settings = Settings(folder, "http://127.0.0.1:80", TOKEN, embedded=True)
     monotonic = Clock(1000.0)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dialect, "_prepare_sqlite", prepare_without_syncing)
+    with pytest.MonkeyPatch.context() as patch, contextlib.closing(store):
         patch.setattr("launcher.server.app.schedule_for_ever", rest)
-        with contextlib.closing(open_store(folder)) as store:
-            app = make_app(store, settings, Floor(monotonic))
-            routes.state = app.state
-            with Browser(routes, living=app) as browser:
-                yield Server(browser, app, Clock(1_700_000_000.0), monotonic)
-
-
-def prepare_without_syncing(connection, record, prepare=dialect._prepare_sqlite):
-    """No test here cuts the power, and a thousand commits wait for the disk."""
-    prepare(connection, record)
-    connection.execute("PRAGMA synchronous=OFF")
+        app = make_app(store, settings, Floor(monotonic))
+        routes.state = app.state
+        with Browser(routes, living=app) as browser:
+            yield Server(browser, app, Clock(1_700_000_000.0), monotonic)
 
 
 async def rest(*_):
@@ -80,17 +64,12 @@ async def rest(*_):
 
 
 @pytest.fixture
-def state_dir(request, tmp_path, fresh_state):
-    """The folder of the test's server: a new one, or `granted` for tests of a granted job."""
+def server(request, stage, fresh_state, routes):
+    """Of a new state, or of `granted` for tests of a granted job."""
     origin = fresh_state
     if "job" in request.fixturenames:
         origin = request.getfixturevalue("granted").folder
-    return shutil.copytree(origin, tmp_path / "state")
-
-
-@pytest.fixture
-def server(state_dir, routes):
-    with running(state_dir, routes) as server:
+    with running(stage.folder, stage.fill(origin), routes) as server:
         yield server
 
 

@@ -11,7 +11,6 @@ from launcher.server.app import make_app
 from launcher.server.floor import LIVE_S, Floor
 from launcher.server.scheduling import schedule_for_ever
 from launcher.server.settings import Settings
-from launcher.store import open_store
 
 # --- sessions ------------------------------------------------------------------------------------
 
@@ -159,9 +158,9 @@ def test_resources_that_the_executor_could_not_get_bring_the_job_back_to_the_que
     assert (shown["state"], shown["attempts"][0]["ending"]) == ("QUEUED", "START_TIMEOUT")
 
 
-def test_the_scheduler_looks_when_a_job_comes_and_when_nodes_come(state_dir):
-    settings = Settings(state_dir, "http://127.0.0.1:80", TOKEN)
-    with contextlib.closing(open_store(state_dir)) as store:
+def test_the_scheduler_looks_when_a_job_comes_and_when_nodes_come(stage, fresh_state):
+    settings = Settings(stage.folder, "http://127.0.0.1:80", TOKEN)
+    with contextlib.closing(stage.fill(fresh_state)) as store:
         app = make_app(store, settings, Floor(Clock(1000.0)))
         with Browser(app) as browser:
             server = Server(browser, app, Clock(1_700_000_000.0), Clock(1000.0))

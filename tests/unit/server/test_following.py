@@ -203,7 +203,8 @@ def test_who_comes_back_from_any_message_is_told_the_rest_exactly(server, ended,
 
 @given(data=st.data())
 @settings(
-    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=settings.default.max_examples // 3,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_a_stream_that_is_cut_anywhere_while_the_job_goes_on_tells_everything_once(
     server, executor, small_parts, data

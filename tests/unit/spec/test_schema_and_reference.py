@@ -14,20 +14,25 @@ ROOT = Path(__file__).parents[3]
 BAD = ROOT / "tests" / "data" / "bad_specs"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def validator() -> jsonschema.Draft202012Validator:
     jsonschema.Draft202012Validator.check_schema(json_schema())
     return jsonschema.Draft202012Validator(json_schema())
 
 
-def test_the_reference_page_is_current() -> None:
+@pytest.fixture(scope="module")
+def reference() -> str:
+    return render()
+
+
+def test_the_reference_page_is_current(reference: str) -> None:
     page = (ROOT / "docs" / "job-spec.md").read_text("utf-8")
-    assert page == render(), "run: python -m launcher.spec.reference > docs/job-spec.md"
+    assert page == reference, "run: python -m launcher.spec.reference > docs/job-spec.md"
 
 
 @pytest.mark.parametrize("key", list(key_paths()))
-def test_every_key_stands_in_the_reference_with_its_meaning(key: str) -> None:
-    (row,) = [line for line in render().splitlines() if line.startswith(f"| `{key}` |")]
+def test_every_key_stands_in_the_reference_with_its_meaning(reference: str, key: str) -> None:
+    (row,) = [line for line in reference.splitlines() if line.startswith(f"| `{key}` |")]
     assert len(row.split(" | ")[-1].removesuffix(" |")) > 10
 
 

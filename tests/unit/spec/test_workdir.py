@@ -127,7 +127,7 @@ LINES = st.lists(
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=settings.default.max_examples // 3)  # two processes each
 @given(top=LINES, data=LINES)
 def test_git_would_send_the_same(top: list[str], data: list[str]) -> None:
     with tempfile.TemporaryDirectory() as name:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from launcher.model.job import Job, Policy, Resources
-from launcher.store import Store, jobs, open_store
+from launcher.store import Store, jobs
 
 JOB = Job(
     id="digits-k3m9ap",
@@ -28,27 +29,22 @@ JOB = Job(
 )
 
 
-@pytest.fixture(scope="session")
-def fresh_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a new store: copying it is a hundred times faster than migrating again."""
-    folder = tmp_path_factory.mktemp("fresh") / "state"
-    open_store(folder).close()
-    return folder
-
-
 @pytest.fixture
-def store(tmp_path: Path, fresh_state: Path) -> Iterator[Store]:
-    store = open_store(shutil.copytree(fresh_state, tmp_path / "state"))
-    yield store
-    store.close()
+def store(stage: Any, fresh_state: Path) -> Iterator[Store]:
+    with contextlib.closing(stage.fill(fresh_state)) as store:
+        yield store
 
 
 @pytest.fixture(scope="module")
-def shared_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+def shared_store(
+    tmp_path_factory: pytest.TempPathFactory,
+    fresh_state: Path,
+    open_unsynced: Callable[[Path], Store],
+) -> Iterator[Store]:
     """One store for the many examples of a property test: each takes a job id of its own."""
-    store = open_store(tmp_path_factory.mktemp("shared") / "state")
-    yield store
-    store.close()
+    folder = shutil.copytree(fresh_state, tmp_path_factory.mktemp("shared") / "state")
+    with contextlib.closing(open_unsynced(folder)) as store:
+        yield store
 
 
 @pytest.fixture

@@ -171,7 +171,7 @@ def test_a_sharded_checkpoint_is_committed_when_its_last_part_is_here(
     assert whole.size == whole.manifest.size
 
 
-@settings(deadline=None, max_examples=25)  # each example waits for the disk
+@settings(max_examples=settings.default.max_examples // 2)  # an example is many commits
 @given(order=st.permutations([0, 1, 2]), again=st.lists(st.integers(0, 2), max_size=4))
 def test_parts_doubled_and_in_any_order_make_one_checkpoint(
     shared_store: Store, order: list[int], again: list[int]

@@ -57,14 +57,17 @@ def writing(folder: Path, seed: int) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("seed", "rounds"),
+    [(0, 2), *(pytest.param(seed, 3, marks=pytest.mark.slow) for seed in range(1, 10))],
+)
 def test_nothing_is_lost_or_doubled_by_kills_at_any_moment(
-    tmp_path: Path, make_job: Callable[..., Job], seed: int
+    tmp_path: Path, make_job: Callable[..., Job], seed: int, rounds: int
 ) -> None:
     (tmp_path / "source").write_bytes(SOURCE)
     _prepare(tmp_path, make_job)
     chance = Random(seed)
-    for round_ in range(3):
+    for round_ in range(rounds):
         acknowledged = _write_and_kill(tmp_path, chance, seed * 10 + round_)
         _check(tmp_path, *acknowledged)
     _finish(tmp_path)

@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Table
 
@@ -213,7 +213,6 @@ def test_all_states_that_are_no_ends_are_active(store: Store, make_job: MakeJob)
     assert [job.submitted_at for job in active] == sorted(job.submitted_at for job in active)
 
 
-@settings(deadline=None, max_examples=60)  # each example waits for the disk
 @given(reason=st.text(), spec=st.dictionaries(st.text(), st.floats(allow_nan=False) | st.text()))
 def test_any_text_of_a_user_survives(
     shared_store: Store, reason: str, spec: dict[str, str]

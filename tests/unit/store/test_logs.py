@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.exc import IntegrityError
 
@@ -60,7 +60,6 @@ def test_only_what_follows_is_appended(
     assert content(store, job) == after
 
 
-@settings(deadline=None, max_examples=60)  # each example waits for the disk
 @given(source=st.binary(min_size=1, max_size=300), data=st.data())
 def test_stretches_doubled_reordered_and_overlapping_give_the_source(
     shared_store: Store, source: bytes, data: st.DataObject
@@ -169,7 +168,6 @@ def last_lines(data: bytes, lines: int) -> bytes:
     return b"".join(data.splitlines(keepends=True)[-lines:])
 
 
-@settings(deadline=None, max_examples=60)  # each example waits for the disk
 @given(
     data=st.lists(st.sampled_from([b"\n", b"a", b"bc\n"]), max_size=20).map(b"".join),
     lines=st.integers(1, 25),

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from launcher.model.metric import MetricPoint
@@ -204,7 +204,6 @@ def test_a_line_without_an_end_is_not_kept_forever(store: Store, report_line: Li
     assert [point.step for point in store.metrics.points(JOB)] == [1]
 
 
-@settings(deadline=None, max_examples=60)  # each example waits for the disk
 @given(
     steps=st.lists(st.integers(-3, 10**6), min_size=1, max_size=12),
     data=st.data(),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import shutil
 import stat
 import subprocess
 import sys
@@ -129,8 +131,11 @@ def test_a_refused_url_does_not_show_its_password(tmp_path: Path) -> None:
     ("setting", "value"),
     [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 10_000)],
 )
-def test_every_connection_is_durable_and_strict(store: Store, setting: str, value: object) -> None:
-    with store.read() as tx:
+def test_every_connection_is_durable_and_strict(
+    tmp_path: Path, fresh_state: Path, setting: str, value: object
+) -> None:
+    folder = shutil.copytree(fresh_state, tmp_path / "state")
+    with contextlib.closing(open_store(folder)) as store, store.read() as tx:
         assert tx.exec_driver_sql(f"PRAGMA {setting}").scalar() == value
 
 
