@@ -16,11 +16,11 @@ run: $(VENV)/.installed ## train a small network in two processes, from queue to
 	$(BIN)/launcher run jobs/pytorch-digits/job.yaml
 
 test: $(VENV)/.installed-dev ## unit and integration tests, under 10 minutes on 2 cores
-	$(BIN)/python -m pytest tests/unit -m "not slow" -n 2
+	$(BIN)/python -m pytest tests/unit -m "not slow" -n logical --maxprocesses 4
 	$(BIN)/python -m pytest tests/integration -m "not slow"
 
 test-all: $(VENV)/.installed-dev ## the same, and the long forms
-	$(BIN)/python -m pytest tests/unit -n 2 --hypothesis-profile=thorough
+	$(BIN)/python -m pytest tests/unit -n logical --maxprocesses 4 --hypothesis-profile=thorough
 	$(BIN)/python -m pytest tests/integration
 
 lint: $(VENV)/.installed-dev ## style, format, and who may import whom

@@ -103,7 +103,7 @@ report(step=101, loss=0.5)
     lines = job.spool.read_bytes().splitlines()
     torn = [line for line in lines if not line.endswith(b"}}")]
     steps = [json.loads(line)["step"] for line in lines if line not in torn]
-    assert len(torn) == 1
+    assert len(torn) <= 1  # none where the limit falls between two lines
     assert steps[-2:] == [100, 101]
     assert steps[:-2] == list(range(len(steps) - 2))
     assert len(steps) > 10
