@@ -204,7 +204,7 @@ class Agent:
                 allocation=self.config.allocation,
                 resume=self._core.resume,
             )
-            env = layered(surroundings.node_environment(), launch, own) | self._setup.secrets
+            env = layered(surroundings.node_environment(python), launch, own) | self._setup.secrets
             argv = framework.argv(launch, python)
             starts.append(RankStart(rank.rank, argv, env, self._folder.work))
         self._ranks.start(attempt, starts)

@@ -18,13 +18,36 @@ _RAY_SETS = frozenset({"OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "PYTHONPATH"})
 """Variables that Ray writes into its workers' environment beside its own RAY_*."""
 
 
-def node_environment() -> dict[str, str]:
-    """The node's environment without what Ray added to it for its workers."""
-    return {
+_ENVIRONMENTS = {"VIRTUAL_ENV": "pyvenv.cfg", "CONDA_PREFIX": "conda-meta"}
+"""What each kind of Python environment says of itself when active, and its mark in its folder."""
+
+
+def node_environment(python: str) -> dict[str, str]:
+    """The node's environment without what Ray added to it for its workers.
+
+    The environment of the job's interpreter is active in it, and no other: what a program or a
+    shell text calls as `python`, `accelerate` or `pip` is the job's own.
+
+    Args:
+        python: path of the interpreter, as it is called: links to it are not followed.
+    """
+    env = {
         key: value
         for key, value in os.environ.items()
         if not key.startswith(("RAY_", "LAUNCHER_")) and key not in _RAY_SETS
     }
+    folders = env.get("PATH", os.defpath).split(os.pathsep)
+    for variable in _ENVIRONMENTS:
+        left = f"{env.pop(variable, None)}/bin"
+        folders = [folder for folder in folders if folder != left]
+    home = Path(python).parent
+    for variable, mark in _ENVIRONMENTS.items():
+        if (home.parent / mark).exists():
+            env[variable] = str(home.parent)
+            folders.insert(0, str(home))
+    if str(home) not in folders:
+        folders.insert(0, str(home))
+    return env | {"PATH": os.pathsep.join(folders)}
 
 
 def rank_environment(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 import pytest
@@ -154,3 +155,10 @@ def test_a_shell_script_runs_once_for_each_worker(stack: Stack) -> None:
     job = stack.run({}, framework="command", entrypoint=script)
     assert job.state == "FAILED"
     assert {stack.log(job.id, rank) for rank in (0, 1)} == {b"0 of 2\n", b"1 of 2\n"}
+
+
+def test_a_shell_script_calls_the_jobs_own_python(stack: Stack) -> None:
+    script = "python -c 'import sys; print(sys.prefix)'\necho $VIRTUAL_ENV\n"
+    job = stack.run({}, framework="command", entrypoint=script, workers=1)
+    expected = sys.prefix if sys.prefix != sys.base_prefix else ""
+    assert stack.log(job.id).decode().splitlines() == [sys.prefix, expected]
