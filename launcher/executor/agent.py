@@ -156,13 +156,17 @@ class Agent:
                 self._core.close("the agent broke: its log tells more", time.monotonic())
 
     def _turn(self, patience_s: float) -> None:
-        with contextlib.suppress(queue.Empty):
-            self._mail.get(timeout=patience_s)(time.monotonic())
+        try:
+            deed = self._mail.get(timeout=patience_s)
+        except queue.Empty:
+            deed = None
+        self._watch_calls()  # before the deed: it may be a stop
+        if deed is not None:
+            deed(time.monotonic())
         self._core.tick(time.monotonic())
         self._hold_to_deadline()
         for action in self._core.actions():
             self._act(action)
-        self._watch_calls()
         self._lines.tell()
         status = self._core.status(self.address, "")
         if status != self._status:

@@ -40,7 +40,8 @@ def test_the_digits_learn_and_a_killed_rank_costs_no_point(stack: Stack) -> None
 @pytest.mark.slow
 def test_a_cancelled_training_saves_at_one_step_and_resumes_there(stack: Stack) -> None:
     job = stack.submit(DIGITS, entrypoint="train.py --epochs 4 --step-pause 0.02")
-    stack.wait_for(job, lambda: stack.client.job(job).progress, "progress")
+    # With its second report the program has asked should_stop() once: it is one that asks.
+    stack.wait_for(job, lambda: reported(stack, job) >= 2, "its second step")
     stack.client.cancel(job)
     ended = stack.wait(job, "CANCELLED")
     assert ended.attempt is not None
@@ -51,3 +52,9 @@ def test_a_cancelled_training_saves_at_one_step_and_resumes_there(stack: Stack) 
     assert again.attempts[-1].resume_step == saved.step
     for series in stack.client.metrics(job, name="loss"):
         assert [point[0] for point in series.points] == list(range(1, 4 * STEPS_PER_EPOCH + 1))
+
+
+def reported(stack: Stack, job: str) -> int:
+    """The newest step that the server knows."""
+    progress = stack.client.job(job).progress
+    return progress.step if progress else 0
