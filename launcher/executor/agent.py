@@ -8,7 +8,6 @@ thing at a time: `loop` (the core and its actions), `orders` (long-polls the ser
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import os
