@@ -22,11 +22,11 @@ _PROBE = "import aiohttp, aiohttp_cors, ray, ray.train.torch"
 _LOOPBACK = "127.0.0.1"
 
 
-def torchrun(*program: str, restarts: int = 0) -> list[str]:
+def torchrun(*program: str, workers: int = 2, restarts: int = 0) -> list[str]:
     """The command, with a free port of its own: the quickest of torchrun's rendezvous."""
     return [
         *(sys.executable, "-m", "torch.distributed.run", "--max-restarts", str(restarts)),
-        *("--nproc-per-node", "2", "--master-port", str(_free_port()), *program),
+        *("--nproc-per-node", str(workers), "--master-port", str(_free_port()), *program),
     ]
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from measuring import add_ray_option, machine_line, rounds_parser, say
 
-SCRIPTS = ("start", "throughput", "report", "cli", "recovery", "memory", "cold")
+SCRIPTS = ("start", "throughput", "report", "cli", "recovery", "watching", "memory")
+SCRIPTS += ("packaging", "cold")
 
 
 def main() -> None:

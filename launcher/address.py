@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from launcher.contexts import load_contexts
 from launcher.errors import UnreachableError
 from launcher.transport import Connection
 
@@ -20,11 +21,15 @@ class Address(Protocol):
 
 @dataclass(frozen=True)
 class NamedServer:
+    """`context`: its name here; empty when LAUNCHER_SERVER or an argument named it."""
+
     url: str
     token: str | None = None
+    context: str = ""
 
     def connect(self) -> Connection:
-        hint = "check LAUNCHER_SERVER, and that the server runs"
+        named = f"context {self.context}" if self.context else "LAUNCHER_SERVER"
+        hint = f"check {named}, and that the server runs"
         return Connection(self.url, self.token, hint=hint)
 
 
@@ -75,10 +80,18 @@ class OwnServer:
 
 
 def find_server(url: str | None = None, token: str | None = None) -> NamedServer | OwnServer:
-    """What the arguments name, else LAUNCHER_SERVER and LAUNCHER_TOKEN, else this user's own."""
+    """What the arguments name, else LAUNCHER_SERVER, else the context in use, else the own one.
+
+    A token is given, or LAUNCHER_TOKEN, or the context's, which goes to that server alone.
+    """
     url = url or os.environ.get("LAUNCHER_SERVER") or None
     token = token or os.environ.get("LAUNCHER_TOKEN") or None
-    return NamedServer(url, token) if url else OwnServer(state_dir(), token)
+    if url:
+        return NamedServer(url, token)
+    chosen = load_contexts().chosen
+    if chosen is not None:
+        return NamedServer(chosen.server, token or chosen.token, chosen.name)
+    return OwnServer(state_dir(), token)
 
 
 def state_dir() -> Path:

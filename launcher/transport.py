@@ -147,6 +147,7 @@ class Connection:
         method: str,
         path: str,
         *,
+        json: Any = None,
         headers: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
     ) -> Iterator[Stream]:
@@ -155,15 +156,20 @@ class Connection:
         Args:
             method: as `GET`.
             path: quoted path with query, beginning with a slash.
+            json: sent as JSON body.
             headers: besides those that are always sent.
             timeout_s: how long the server may be silent between two pieces.
         """
+        sent, body = _headers(self._token, headers), None
+        if json is not None:
+            body = json_.dumps(json, allow_nan=False).encode()
+            sent["Content-Type"] = "application/json"
         limit_s = self.timeout_s if timeout_s is None else timeout_s
         with contextlib.ExitStack() as stack:
             with self._told(limit_s):
                 connection = self._route.connect(limit_s)
                 stack.callback(connection.close)
-                _Request(method, path, _headers(self._token, headers)).send(connection, self._route)
+                _Request(method, path, sent, body).send(connection, self._route)
                 answer = connection.getresponse()
                 stack.callback(answer.close)
                 if answer.status >= 300:

@@ -6,8 +6,9 @@ Plain data, read leniently (unknown keys of a newer server are passed over), and
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 from launcher.model.checkpoint import FileEntry
 from launcher.model.codec import decode, encode
@@ -68,6 +69,12 @@ class CheckpointCount:
 
 
 @dataclass(frozen=True)
+class OutputCount:
+    files: int = 0
+    size: int = 0
+
+
+@dataclass(frozen=True)
 class JobView:
     """A job as it stands. `spec` and the attempts' exits are there only where one job is asked."""
 
@@ -94,6 +101,7 @@ class JobView:
     latest: dict[str, Any] = field(default_factory=dict)
     """Newest value of each series, of the lowest rank that reports it."""
     checkpoints: CheckpointCount = field(default_factory=CheckpointCount)
+    outputs: OutputCount = field(default_factory=OutputCount)
     page: str = ""
 
     @property
@@ -146,6 +154,57 @@ class CheckpointView:
 
 
 @dataclass(frozen=True)
+class OutputView:
+    """A file that a job left. `rank`: the lowest one of the node where it lay."""
+
+    path: str
+    rank: int
+    attempt: int
+    size: int
+    sha256: str
+    mode: int = 0o644
+    collected_at: float = 0.0
+
+    @property
+    def place(self) -> str:
+        """Its path beside the outputs of other nodes, which may have the same names."""
+        return f"rank-{self.rank}/{self.path}" if self.rank else self.path
+
+
+@dataclass(frozen=True)
+class RemovedJob:
+    """A job that is removed, and what was kept of it; `size`: all of it together."""
+
+    id: str
+    state: str
+    project: str = "default"
+    ended_at: float | None = None
+    logs: int = 0
+    points: int = 0
+    checkpoints: int = 0
+    outputs: int = 0
+    code: int = 0
+    size: int = 0
+
+
+@dataclass(frozen=True)
+class KeptJob:
+    """A job that should go, and why it stays."""
+
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Removal:
+    """`freed`: bytes that the disk gets back; files that other jobs name too stay."""
+
+    jobs: tuple[RemovedJob, ...] = ()
+    freed: int = 0
+    kept: tuple[KeptJob, ...] = ()
+
+
+@dataclass(frozen=True)
 class ClusterView:
     name: str
     kind: str = ""
@@ -153,6 +212,68 @@ class ClusterView:
     silent_s: float | None = None
     ray_version: str = ""
     nodes: tuple[NodeReport, ...] = ()
+    note: str = ""
+    """Of an attached one: where, and what keeps it from being attached again."""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """What one job holds of one node."""
+
+    job: str
+    state: str
+    user: str = ""
+    project: str = "default"
+    ranks: int = 0
+    cpus: float = 0
+    gpus: float = 0
+
+
+@dataclass(frozen=True)
+class NodeOccupancy:
+    """`other_…`: what is taken of the node, but not by jobs of this server."""
+
+    node_id: str
+    host: str
+    cpus: float = 0
+    gpus: float = 0
+    holders: tuple[Holder, ...] = ()
+    other_cpus: float = 0
+    other_gpus: float = 0
+
+
+@dataclass(frozen=True)
+class ClusterOccupancy:
+    """`silent_s`: since its executor said anything."""
+
+    name: str
+    live: bool = False
+    silent_s: float | None = None
+    nodes: tuple[NodeOccupancy, ...] = ()
+
+
+@dataclass(frozen=True)
+class WaitingJob:
+    """A job in the queue. `takes`: workers, and GPUs and CPUs of each."""
+
+    job: str
+    user: str = ""
+    project: str = "default"
+    priority: int = 50
+    queued_at: float = 0.0
+    workers: int = 1
+    gpus_per_worker: int = 0
+    cpus_per_worker: float = 1
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Occupancy:
+    """Everything at one moment; `now`: the server's clock."""
+
+    now: float = 0.0
+    clusters: tuple[ClusterOccupancy, ...] = ()
+    waiting: tuple[WaitingJob, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -194,6 +315,17 @@ def series(data: Any) -> Series:
         for step, value, time, attempt in data["points"]
     )
     return Series(str(data["name"]), int(data["rank"]), points)
+
+
+def write_csv(curves: Iterable[Series], stream: TextIO) -> None:
+    """Curves as a table, a line a point, numbers with all their digits."""
+    import csv
+
+    writer = csv.writer(stream)
+    writer.writerow(["name", "rank", "attempt", "step", "value", "time"])
+    for curve in curves:
+        for step, value, time, attempt in curve.points:
+            writer.writerow([curve.name, curve.rank, attempt, step, repr(value), repr(time)])
 
 
 def as_json(item: Any) -> Any:

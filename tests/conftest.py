@@ -4,6 +4,10 @@ A test whose examples cost more than others takes a share of `settings.default.m
 that both profiles reach it.
 """
 
+import os
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 # Other work on the machine is no failure: no deadlines.
@@ -11,3 +15,11 @@ calm = settings(deadline=None, print_blob=True, suppress_health_check=[HealthChe
 settings.register_profile("short", calm, max_examples=10)
 settings.register_profile("thorough", calm, max_examples=500)
 settings.load_profile("short")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_contexts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Whoever has a server in use by `launcher context` shall not find the tests' jobs on it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(os.environ, "XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+        yield

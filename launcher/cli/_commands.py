@@ -15,9 +15,11 @@ TABLE: dict[str, dict[str, tuple[str, str]]] = {
         "submit": ("submit", "queue a job and come back at once"),
         "cancel": ("cancel", "end a job: it may save first, --now does not wait"),
         "retry": ("retry", "queue an ended job again, from its newest checkpoint"),
+        "clone": ("clone", "queue the same job once more, --set changes keys"),
         "declare-lost": ("declare_lost", "your word that a silent job's processes are dead"),
     },
     "Watch": {
+        "top": ("top", "nodes and who holds them, and the queue"),
         "list": ("list", "jobs, newest first"),
         "show": ("show", "everything about a job"),
         "why": ("why", "why a job waits, in one sentence"),
@@ -25,6 +27,10 @@ TABLE: dict[str, dict[str, tuple[str, str]]] = {
         "metrics": ("metrics", "curves of a job, also as CSV"),
         "events": ("events", "what happened to a job, and when"),
         "checkpoints": ("checkpoints", "list checkpoints, or get one here"),
+        "outputs": ("outputs", "list the files that a job left, or get them here"),
+        "archive": ("archive", "write all of a job into a plain folder"),
+        "rm": ("rm", "remove ended jobs with all that is kept of them"),
+        "prune": ("prune", "remove the jobs that ended long ago"),
     },
     "Write a spec": {
         "init": ("init", "write a job.yaml to begin with"),
@@ -32,10 +38,15 @@ TABLE: dict[str, dict[str, tuple[str, str]]] = {
         "schema": ("schema", "JSON schema of the spec, for editors"),
     },
     "Processes": {
+        "attach": ("attach", "use a running Ray cluster, by its dashboard's address"),
+        "detach": ("detach", "leave an attached Ray cluster"),
+        "context": ("context", "which server commands speak to: list, use, add, remove"),
         "up": ("up", "start the server and Ray on this machine"),
         "down": ("down", "stop them; --purge forgets all jobs too"),
         "server": ("server", "run a server in the foreground"),
         "executor": ("executor", "run jobs of a server on a Ray cluster"),
+        "doctor": ("doctor", "check this machine, the server and its clusters"),
+        "completion": ("completion", "complete commands and jobs in bash, zsh or fish"),
         "version": ("version", "versions of this client and of the server"),
     },
 }

@@ -7,13 +7,13 @@ from typing import Any, TypeVar
 
 import click
 
-from launcher.address import OwnServer, find_server
-from launcher.cli import _output
+from launcher.address import NamedServer, OwnServer, find_server
+from launcher.cli import _completing, _output
 from launcher.client import Client
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-job_argument = click.argument("job", metavar="JOB")
+job_argument = click.argument("job", metavar="JOB", shell_complete=_completing.jobs)
 yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 
 
@@ -30,7 +30,9 @@ def output_option(*more: str) -> Callable[[F], F]:
 
 
 def connect(*, start: bool = False) -> Client:
-    """The server that LAUNCHER_SERVER names, else this user's own.
+    """The server that LAUNCHER_SERVER or the context names, else this user's own.
+
+    People are told which, when it is another one than their own here.
 
     Args:
         start: start the own one when it does not run, and say so.
@@ -42,6 +44,9 @@ def connect(*, start: bool = False) -> Client:
             address.start()
         elif address.has_died():
             _output.note("the server here died; starting it again")
+    elif isinstance(address, NamedServer) and _output.is_read_by_people():
+        name = f"{address.context} " if address.context else ""
+        _output.note(_output.paint(f"server {name}{address.url}", "dim", err=True))
     client = Client()
     click.get_current_context().call_on_close(client.close)
     return client

@@ -31,6 +31,11 @@ def note(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def is_read_by_people() -> bool:
+    """Whether stderr is a terminal: what every command may say there beside its result."""
+    return sys.stderr.isatty()
+
+
 def wants_colour(*, err: bool = False) -> bool:
     """Whether stdout, or stderr, is a terminal of somebody who likes colours."""
     stream = sys.stderr if err else sys.stdout

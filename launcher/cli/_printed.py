@@ -21,13 +21,18 @@ def show(
     attempt: int | None,
     tail: int | None,
     grep: re.Pattern[bytes] | None,
+    stream: str = "log",
 ) -> None:
     """Prints the output of an attempt, rank after rank."""
-    streams = _chosen(client.log_streams(job.id), job, ranks, attempt)
+    every = client.log_streams(job.id)
+    streams = _chosen([one for one in every if one.stream == stream], job, ranks, attempt)
+    if not streams:
+        has_setup = any(one.stream == "setup" for one in every)
+        _output.note(_nothing_yet(job.id, stream, has_setup=has_setup))
     raw = len(streams) == 1 and grep is None and not sys.stdout.isatty()
-    for stream in streams:
-        pieces = _pieces(client, job.id, stream, tail)
-        label = prefix(stream.rank, colour=_output.wants_colour()) if len(streams) > 1 else ""
+    for one in streams:
+        pieces = _pieces(client, job.id, one, tail)
+        label = prefix(one.rank, colour=_output.wants_colour()) if len(streams) > 1 else ""
         for chunk in pieces if raw else _lines(pieces, label, grep):
             sys.stdout.buffer.write(chunk)
 
@@ -35,7 +40,6 @@ def show(
 def _chosen(
     streams: Sequence[LogStream], job: JobView, ranks: Sequence[int], attempt: int | None
 ) -> list[LogStream]:
-    streams = [stream for stream in streams if stream.stream == "log"]
     newest = max((stream.attempt for stream in streams), default=0)
     attempt = newest if attempt is None else attempt
     chosen = [
@@ -46,18 +50,23 @@ def _chosen(
     if not chosen and (ranks or attempt != newest):
         there = ", ".join(f"attempt {one.attempt} rank {one.rank}" for one in streams[:8])
         raise NotFoundError(f"{job.id} has no such output", hint=f"it has {there or 'none yet'}")
-    if not chosen:
-        _output.note(f"{job.id} printed nothing yet; why: launcher why {job.id}")
-    elif newest > 1 and attempt == newest:
+    if chosen and newest > 1 and attempt == newest:
         earlier = _words.plural(newest - 1, "earlier attempt")
         _output.note(f"attempt {newest}; --attempt N shows {earlier}")
     return sorted(chosen, key=lambda stream: stream.rank)
 
 
+def _nothing_yet(job: str, stream: str, *, has_setup: bool) -> str:
+    if stream == "setup":
+        return f"{job}: no environment was made; those that were there already say nothing"
+    told = f"launcher logs {job} --setup shows how its environment is made"
+    return f"{job} printed nothing yet; {told if has_setup else f'why: launcher why {job}'}"
+
+
 def _pieces(client: Client, job: str, stream: LogStream, tail: int | None) -> Iterable[bytes]:
     if tail is not None:
-        return [client.tail_log(job, stream.attempt, stream.rank, tail).data]
-    return client.log(job, stream.attempt, stream.rank)
+        return [client.tail_log(job, stream.attempt, stream.rank, tail, stream=stream.stream).data]
+    return client.log(job, stream.attempt, stream.rank, stream=stream.stream)
 
 
 def _lines(pieces: Iterable[bytes], label: str, grep: re.Pattern[bytes] | None) -> Iterator[bytes]:

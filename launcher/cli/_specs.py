@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from launcher.cli import _output, _words
+from launcher.cli import _completing, _output, _python, _words
+from launcher.cli._leftout import tell_left_out
 from launcher.errors import ConflictError, SpecError
 from launcher.units import format_size
 
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from launcher.spec.jobspec import JobSpec
     from launcher.views import JobView
 
-_SHOWN = 5
-"""How many of the files that are left out are named."""
-
 set_option = click.option(
     "--set",
     "overrides",
@@ -34,7 +32,9 @@ set_option = click.option(
     help="Change a key of the spec, as resources.workers=4; may be repeated.",
 )
 _OPTIONS = (
-    click.argument("words", nargs=-1, metavar="[SPEC | -- PROGRAM...]"),
+    click.argument(
+        "words", nargs=-1, metavar="[SPEC | -- PROGRAM...]", shell_complete=_completing.files
+    ),
     set_option,
     click.option("-w", "--workers", type=int, help="Number of workers."),
     click.option("-g", "--gpus-per-worker", type=int, help="GPUs of each worker."),
@@ -42,7 +42,17 @@ _OPTIONS = (
     click.option("--framework", help="pytorch, or command. Default: guessed from the program."),
     click.option("-e", "--env", multiple=True, metavar="KEY=VALUE", help="Environment variable."),
     click.option("--save", type=Path, metavar="FILE", help="Also write the spec as YAML."),
+    click.option(
+        "--from", "from_job", metavar="JOB[@STEP]", help="Begin from another job's checkpoint."
+    ),
+    click.option(
+        "--in-place",
+        is_flag=True,
+        default=None,
+        help="Run in the folder itself and send nothing; only on this machine.",
+    ),
     click.option("--key", help="Idempotency key: the same key gives the same job."),
+    click.option("--verbose", is_flag=True, help="Name every file that is not sent, and why."),
     click.option("--dry-run", is_flag=True, help="Print the spec with all defaults, and stop."),
 )
 
@@ -57,6 +67,8 @@ class Wish:
     name: str | None
     framework: str | None
     env: tuple[str, ...]
+    from_job: str | None = None
+    in_place: bool | None = None
 
     def variables(self) -> dict[str, str]:
         return dict(_pair(text) for text in self.env)
@@ -68,6 +80,8 @@ class Wish:
             "framework": self.framework,
             "resources.workers": self.workers,
             "resources.gpus_per_worker": self.gpus_per_worker,
+            "from_job": self.from_job,
+            "in_place": self.in_place,
         } | {f"env.{key}": text for key, text in self.variables().items()}
         given = [f"{key}={json.dumps(value)}" for key, value in flags.items() if value is not None]
         return [*given, *self.overrides]
@@ -120,19 +134,22 @@ def full_yaml(spec: JobSpec) -> str:
     return str(yaml.safe_dump(_full(spec), sort_keys=False, allow_unicode=True, width=10_000))
 
 
-def send(client: Client, spec: JobSpec, key: str | None) -> JobView:
+def send(client: Client, spec: JobSpec, key: str | None, *, verbose: bool = False) -> JobView:
     """Submits a spec, and tells what was sent and what was not."""
-    submission = client.submit(spec, key=key)
+    python = _python.Asked(spec)
+    submission = client.submit(spec, key=key, python=python.path)
     job, package = submission.job, submission.package
     if not submission.is_new:
         _output.note(f"key {key!r} was submitted before; this is its job")
         return job
+    if package is None:
+        _output.note(f"{job.id}: {_words.gang(job)}; runs in place, in {spec.workdir}")
+        python.tell(job)
+        return job
     sent = f"{_words.plural(package.files, 'file')}, {format_size(package.total_bytes)}"
     _output.note(f"{job.id}: {_words.gang(job)}; sent {sent} of {spec.workdir}")
-    if package.left_out:
-        shown = ", ".join(f"{path} ({reason})" for path, reason in package.left_out[:_SHOWN])
-        more = len(package.left_out) - _SHOWN
-        _output.note(f"left out: {shown}" + f" and {more} more" * (more > 0))
+    python.tell(job)
+    tell_left_out(Path(spec.workdir), package.left_out, verbose=verbose)
     return job
 
 
@@ -143,13 +160,17 @@ def _names_spec(words: Sequence[str]) -> bool:
 def _from_program(words: Sequence[str], wish: Wish) -> JobSpec:
     from launcher.spec.build import spec_from_command
 
-    gpus = wish.gpus_per_worker
-    more = [] if gpus is None else [f"resources.gpus_per_worker={gpus}"]
+    flags = {
+        "resources.gpus_per_worker": wish.gpus_per_worker,
+        "from_job": wish.from_job,
+        "in_place": wish.in_place,
+    }
+    more = [f"{key}={json.dumps(value)}" for key, value in flags.items() if value is not None]
     return spec_from_command(
         words,
         name=wish.name,
         framework=wish.framework,
-        workers=1 if wish.workers is None else wish.workers,
+        workers=wish.workers,
         env=wish.variables(),
         overrides=[*more, *wish.overrides],
     )

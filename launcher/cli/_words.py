@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterable
 from itertools import pairwise
 
-from launcher.units import format_duration
-from launcher.views import AttemptView, JobView, ProgressView
+from launcher.units import format_duration, format_size
+from launcher.views import AttemptView, JobView, OutputCount, ProgressView
 
 _BARS = "▁▂▃▄▅▆▇█"
 
@@ -100,6 +100,15 @@ def latest(job: JobView, limit: int = 3) -> str:
     """
     chosen = metric_order(job.latest)[:limit]
     return "  ".join(f"{name} {number(job.latest[name])}" for name in chosen)
+
+
+def outputs(count: OutputCount) -> str:
+    """How much a job left.
+
+    >>> outputs(OutputCount(3, 2048))
+    '3 files, 2 KiB'
+    """
+    return f"{plural(count.files, 'file')}, {format_size(count.size)}"
 
 
 def attempt_words(attempt: AttemptView) -> str:

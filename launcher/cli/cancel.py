@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from launcher.cli import _output
+from launcher.cli import _completing, _output
 from launcher.cli._options import connect, output_option
 from launcher.views import as_json
 
 
 @click.command()
-@click.argument("jobs", metavar="JOB...", nargs=-1, required=True)
+@click.argument("jobs", metavar="JOB...", nargs=-1, required=True, shell_complete=_completing.jobs)
 @click.option("--now", is_flag=True, help="Kill at once: no time to save a checkpoint.")
 @output_option()
 def command(jobs: tuple[str, ...], now: bool, output: str) -> None:

@@ -11,7 +11,7 @@ from launcher.address import state_dir
 from launcher.cli import _output, _words
 from launcher.cli._options import yes_option
 from launcher.client import Client
-from launcher.errors import LauncherError
+from launcher.errors import ConflictError, LauncherError
 from launcher.model.states import ACTIVE
 from launcher.units import format_size
 
@@ -25,6 +25,7 @@ def command(purge: bool, yes: bool) -> None:
     from launcher.clusters.local import LocalRay
     from launcher.server.process import running_server, stop_server
 
+    _tell_of_attached(folder, purge=purge)
     runs = running_server(folder) is not None
     if runs and not yes:
         _ask_about_jobs()
@@ -42,6 +43,24 @@ def command(purge: bool, yes: bool) -> None:
         if files_of_jobs is not None:
             shutil.rmtree(files_of_jobs, ignore_errors=True)
         _output.note(f"deleted {folder}")
+
+
+def _tell_of_attached(folder: Path, *, purge: bool) -> None:
+    """Attached clusters outlive their server, and only it can detach them.
+
+    Raises:
+        ConflictError: it shall be forgotten with all that it knows.
+    """
+    from launcher.server.attachments import Attachments
+
+    names = ", ".join(one.name for one in Attachments(folder).all())
+    if names and purge:
+        raise ConflictError(
+            f"clusters are attached to this server: {names}",
+            hint="launcher detach ends its executor there; then purge",
+        )
+    if names:
+        _output.note(f"{names}: executors of attached clusters wait there for the next launcher up")
 
 
 def _jobs_folder() -> Path:

@@ -15,8 +15,12 @@ from launcher.errors import ConflictError, SpecError
 
 @click.command()
 @click.option("--server", metavar="URL", help="The server. Default: LAUNCHER_SERVER.")
-@click.option("--cluster", default="default", show_default=True, help="Name of this cluster.")
-@click.option("--ray-address", metavar="HOST:PORT", help="Head of the running Ray cluster.")
+@click.option(
+    "--cluster", "--name", default="default", show_default=True, help="Name of this cluster."
+)
+@click.option(
+    "--ray-address", metavar="HOST:PORT", help="Head of the running Ray cluster; auto: this one."
+)
 @click.option(
     "--token-file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),

@@ -1,19 +1,29 @@
-"""`launcher init`: a job.yaml to begin with."""
+"""`launcher init`: a job.yaml to begin with, proposed from the program's own text."""
 
 from __future__ import annotations
 
-import shlex
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from launcher.cli import _output
 from launcher.errors import ConflictError, SpecError
 
+if TYPE_CHECKING:
+    from launcher.spec.inspection import Inspection
 
-@click.command()
-@click.argument("program", nargs=-1, metavar="[-- PROGRAM...]")
-@click.option("--framework", type=click.Choice(["pytorch", "command"]), help="Default: guessed.")
+_USUAL = ("train.py", "main.py")
+_EXAMPLES = """\b
+  launcher init train.py
+  launcher init -- torchrun --nproc-per-node 2 train.py --epochs 5
+"""
+
+
+@click.command(epilog=_EXAMPLES)
+@click.argument("program", nargs=-1, metavar="[SCRIPT | -- PROGRAM...]")
+@click.option("--framework", help="Default: as the program's imports say.")
 @click.option(
     "-f",
     "--file",
@@ -23,15 +33,22 @@ from launcher.errors import ConflictError, SpecError
     help="File to write, or - for stdout.",
 )
 def command(program: tuple[str, ...], framework: str | None, file: Path) -> None:
-    """Write a commented job.yaml for a program, as `launcher init -- train.py --epochs 5`."""
-    from launcher.spec.entrypoint import is_python
-    from launcher.spec.template import job_template
+    """Write a commented job.yaml for a program, by default for train.py or main.py here.
 
-    framework = framework or ("pytorch" if not program or is_python(program) else "command")
+    The program is read, never executed: its imports give the framework, what it saves gives
+    checkpoints.watch. A file that is there is never overwritten.
+    """
+    from launcher.spec.entrypoint import is_python
+    from launcher.spec.template import propose
+    from launcher.spec.translation import is_launch_line
+
+    argv = program or (_usual_script(),)
+    if not (framework or is_python(argv) or is_launch_line(argv)):
+        framework = "command"
     try:
-        text = job_template(shlex.join(program or ("train.py",)), framework)
+        text = propose(argv, _inspected(argv), framework)
     except ValueError as error:
-        raise SpecError(f"{shlex.join(program)}: {error}") from error
+        raise SpecError(f"{' '.join(argv)}: {error}") from error
     if str(file) == "-":
         print(text, end="")
         return
@@ -44,3 +61,32 @@ def command(program: tuple[str, ...], framework: str | None, file: Path) -> None
         raise SpecError(f"{file} cannot be written: {error.strerror}") from error
     print(file)
     _output.note(f"next: launcher validate {file}, launcher run {file}")
+
+
+def _usual_script() -> str:
+    """The program that this folder is about, as far as its names tell."""
+    for name in _USUAL:
+        if Path(name).is_file():
+            return name
+    scripts = sorted(path.name for path in Path().glob("*.py"))
+    return scripts[0] if len(scripts) == 1 else _USUAL[0]
+
+
+def _inspected(argv: Sequence[str]) -> Inspection | None:
+    """What the script among these words tells of itself; None when there is none to read.
+
+    Raises:
+        SpecError: it is no python.
+    """
+    from launcher.spec.inspection import inspect
+
+    script = next((Path(word) for word in argv if word.endswith(".py")), None)
+    if script is None or not script.is_file():
+        return None
+    try:
+        return inspect(script.read_text("utf-8"), str(script))
+    except SyntaxError as error:
+        place = f"{script}:{error.lineno or 1}:{error.offset or 1}"
+        raise SpecError(f"{place}: syntax error: {error.msg}") from error
+    except (OSError, ValueError) as error:
+        raise SpecError(f"{script} cannot be read: {error}") from error

@@ -17,6 +17,7 @@ from launcher.errors import SpecError
 @click.option("-a", "--attempt", type=int, help="This attempt's. Default: the newest one's.")
 @click.option("-n", "--tail", type=click.IntRange(0), help="Begin with so many last lines.")
 @click.option("-g", "--grep", metavar="REGEX", help="Only lines in which this is found.")
+@click.option("--setup", is_flag=True, help="What was said while its environment was made.")
 def command(
     *,
     job: str,
@@ -25,6 +26,7 @@ def command(
     attempt: int | None,
     tail: int | None,
     grep: str | None,
+    setup: bool,
 ) -> int:
     """What a job printed: every rank's output, byte for byte when it goes to a file or pipe."""
     try:
@@ -33,11 +35,16 @@ def command(
         raise SpecError(f"--grep {grep}: is no regular expression: {error}") from error
     client = connect()
     found = client.job(job)
+    stream = "setup" if setup else "log"
     if follow:
         from launcher.cli.live import watch
 
-        return watch.logs(client, found, ranks=ranks, attempt=attempt, tail=tail, grep=pattern)
+        return watch.logs(
+            client, found, ranks=ranks, attempt=attempt, tail=tail, grep=pattern, stream=stream
+        )
     from launcher.cli import _printed
 
-    _printed.show(client, found, ranks=ranks, attempt=attempt, tail=tail, grep=pattern)
+    _printed.show(
+        client, found, ranks=ranks, attempt=attempt, tail=tail, grep=pattern, stream=stream
+    )
     return 0

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import sys
-from collections.abc import Sequence
 
 import click
 
 from launcher.cli import _output, _words
 from launcher.cli._options import connect, job_argument, output_option
-from launcher.views import Series, as_json
+from launcher.views import Series, as_json, write_csv
 
 
 @click.command()
@@ -29,7 +27,7 @@ def command(*, job: str, names: tuple[str, ...], rank: int | None, raw: bool, ou
     if output == "json":
         _output.print_json(as_json(curves))
     elif output == "csv":
-        _print_csv(curves)
+        write_csv(curves, sys.stdout)
     elif curves:
         _output.print_table(
             ["METRIC", "RANK", "POINTS", "STEP", "LAST", "LOW", "HIGH", "CURVE"],
@@ -46,11 +44,3 @@ def _row(curve: Series) -> list[str]:
     count, step = str(len(values)), str(curve.points[-1][0])
     texts = [_words.number(value) for value in (values[-1], low, high)]
     return [curve.name, str(curve.rank), count, step, *texts, _words.sparkline(values, width=24)]
-
-
-def _print_csv(curves: Sequence[Series]) -> None:
-    writer = csv.writer(sys.stdout)
-    writer.writerow(["name", "rank", "attempt", "step", "value", "time"])
-    for curve in curves:
-        for step, value, time, attempt in curve.points:
-            writer.writerow([curve.name, curve.rank, attempt, step, repr(value), repr(time)])

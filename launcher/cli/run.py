@@ -21,14 +21,14 @@ _EXAMPLES = """\b
 @click.command(epilog=_EXAMPLES)
 @spec_options
 @click.option("-d", "--detach", is_flag=True, help="Submit, and do not follow.")
-def command(spec: JobSpec, key: str | None, detach: bool) -> int:
+def command(spec: JobSpec, key: str | None, verbose: bool, detach: bool) -> int:
     """Submit a job and follow it to its end.
 
     Ctrl-C leaves the job running. The exit code is the job's outcome: 0 succeeded, 1 failed,
     6 cancelled.
     """
     client = connect(start=True)
-    job = send(client, spec, key)
+    job = send(client, spec, key, verbose=verbose)
     from launcher.cli.live import summary, watch
 
     if detach:

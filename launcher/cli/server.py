@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from launcher import address
+from launcher.model.outputs import OutputLimits
+from launcher.units import parse_size
 
 
 @click.command()
@@ -20,6 +22,14 @@ from launcher import address
 @click.option("--database", metavar="URL", help="Database to use instead of a file in that folder.")
 @click.option("--public-url", metavar="URL", help="Address that users and nodes reach it by.")
 @click.option("--embedded", is_flag=True, help="This user's own server, with Ray on this machine.")
+@click.option(
+    "--max-output-files", type=click.IntRange(1), default=10_000, show_default=True,
+    help="How many files of a job's outputs are kept.",
+)  # fmt: skip
+@click.option(
+    "--max-output-size", default="10GiB", show_default=True, metavar="SIZE",
+    help="How much of a job's outputs is kept.",
+)  # fmt: skip
 def command(
     *,
     host: str,
@@ -28,8 +38,14 @@ def command(
     database: str | None,
     public_url: str | None,
     embedded: bool,
+    max_output_files: int,
+    max_output_size: str,
 ) -> None:
     """Run a server in the foreground. `launcher up` starts your own in the background."""
+    try:
+        limits = OutputLimits(max_output_files, parse_size(max_output_size))
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--max-output-size") from error
     from launcher.server.main import serve
 
     serve(
@@ -39,4 +55,5 @@ def command(
         database_url=database,
         public_url=public_url,
         embedded=embedded,
+        output_limits=limits,
     )

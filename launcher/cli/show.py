@@ -15,16 +15,35 @@ from launcher.views import AttemptView, JobView, as_json
 
 @click.command()
 @job_argument
+@click.option("--torchrun", is_flag=True, help="The same training without launcher: bare lines.")
 @output_option()
-def command(job: str, output: str) -> None:
+def command(*, job: str, torchrun: bool, output: str) -> None:
     """Everything about a job."""
     found = connect().job(job)
+    if torchrun:
+        _print_bare(found)
+        return
     if output == "json":
         _output.print_json(as_json(found))
         return
     print(f"{_output.paint(found.id, 'bold')}  {_output.paint_state(found.state)}")
     for label, text in _facts(found, time.time()):
         print(f"  {_output.paint(label.ljust(12), 'dim')}{text}")
+
+
+def _print_bare(job: JobView) -> None:
+    from launcher.spec.bare import bare_nodes
+    from launcher.spec.jobspec import JobSpec
+
+    ranks = [len(node.ranks) for node in job.nodes]
+    hosts = [node.host for node in job.nodes]
+    nodes = bare_nodes(JobSpec.model_validate(job.spec), job.id, ranks, hosts)
+    for number, node in enumerate(nodes):
+        if len(nodes) > 1:
+            print("\n" * (number > 0) + f"# node {number} of {len(nodes)} {node.host}".rstrip())
+        for line in node.lines:
+            print(line)
+    _output.note(f"launcher archive {job.id} brings code and checkpoints here")
 
 
 def _facts(job: JobView, now: float) -> Iterator[tuple[str, str]]:
@@ -39,6 +58,19 @@ def _facts(job: JobView, now: float) -> Iterator[tuple[str, str]]:
     for node in job.nodes:
         ranks = ", ".join(map(str, node.ranks))
         yield "node", f"{node.host or node.node_id}: rank{'s' * (len(node.ranks) > 1)} {ranks}"
+    yield from _made(job)
+    if begun := (job.spec or {}).get("from_job"):
+        yield "begins from", begun
+    for attempt in sorted(job.attempts, key=lambda attempt: attempt.number):
+        yield f"attempt {attempt.number}", _attempt(attempt, now)
+    if job.failures:
+        yield "failures", f"{job.failures} of the program's own, {job.max_retries} retries allowed"
+    if job.page:
+        yield "page", job.page
+
+
+def _made(job: JobView) -> Iterator[tuple[str, str]]:
+    """How far it is, and what it left."""
     if job.progress:
         yield "progress", _words.steps(job.progress)
     if job.latest:
@@ -46,12 +78,8 @@ def _facts(job: JobView, now: float) -> Iterator[tuple[str, str]]:
     if job.checkpoints.count:
         kept, newest = job.checkpoints.count, job.checkpoints.newest_step
         yield "checkpoints", f"{kept}, the newest of step {newest}"
-    for attempt in sorted(job.attempts, key=lambda attempt: attempt.number):
-        yield f"attempt {attempt.number}", _attempt(attempt, now)
-    if job.failures:
-        yield "failures", f"{job.failures} of the program's own, {job.max_retries} retries allowed"
-    if job.page:
-        yield "page", job.page
+    if job.outputs.files:
+        yield "outputs", _words.outputs(job.outputs)
 
 
 def _attempt(attempt: AttemptView, now: float) -> str:

@@ -23,9 +23,9 @@ _EXAMPLES = """\b
 @click.command(epilog=_EXAMPLES)
 @spec_options
 @output_option()
-def command(spec: JobSpec, key: str | None, output: str) -> None:
+def command(spec: JobSpec, key: str | None, verbose: bool, output: str) -> None:
     """Queue a job and come back at once; stdout is its id."""
-    job = send(connect(start=True), spec, key)
+    job = send(connect(start=True), spec, key, verbose=verbose)
     if output == "json":
         _output.print_json(as_json(job))
     else:

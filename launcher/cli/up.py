@@ -6,6 +6,7 @@ import time
 
 import click
 
+from launcher.address import OwnServer, find_server
 from launcher.cli import _output, _words
 from launcher.cli._options import connect, output_option
 from launcher.client import Client
@@ -19,9 +20,15 @@ _POLL_S = 0.2
 
 @click.command()
 @click.option("--timeout", default=120.0, show_default=True, help="Seconds to wait for a node.")
+@click.option(
+    "--listen", metavar="ADDRESS",
+    help="Let other machines reach the server: 0.0.0.0 is every address of this one. Kept.",
+)  # fmt: skip
 @output_option()
-def command(timeout: float, output: str) -> None:
+def command(timeout: float, listen: str | None, output: str) -> None:
     """Start the server and Ray on this machine, and wait until a node is there."""
+    if listen is not None:
+        _listen(listen)
     client = connect(start=True)
     server = _await_node(client, timeout)
     if output == "json":
@@ -32,6 +39,21 @@ def command(timeout: float, output: str) -> None:
         for node in cluster.nodes:
             print(f"node    {_node(node)} (cluster {cluster.name})")
     _output.note("next: launcher run job.yaml; launcher down stops everything")
+
+
+def _listen(host: str) -> None:
+    """Let the own server listen there, from now on; its jobs and their agents run on."""
+    from launcher.server.process import choose_listening, listens_on, stop_server
+
+    address = find_server()
+    if not isinstance(address, OwnServer):
+        raise SpecError(
+            f"--listen is for your own server here; commands speak to {address.url}",
+            hint="launcher context use local, or unset LAUNCHER_SERVER",
+        )
+    if listens_on(address.folder) != host:
+        choose_listening(address.folder, host)
+        stop_server(address.folder)
 
 
 def _await_node(client: Client, timeout_s: float) -> ServerView:

@@ -29,6 +29,10 @@ def ray_command(*options: str) -> list[str]:
     ]
 
 
+_FOR_AGENTS = frozenset({"LAUNCHER_SPOOL_ROOT", "LAUNCHER_ENVIRONMENTS_MAX"})
+"""What a user says about the nodes' disk, to the agents too."""
+
+
 def ray_environment(
     outer: Mapping[str, str], *, cpus: int, gpu_ids: tuple[str, ...] = ()
 ) -> dict[str, str]:
@@ -40,7 +44,7 @@ def ray_environment(
     environment = {
         name: value
         for name, value in outer.items()
-        if not name.startswith(("RAY_", "LAUNCHER_", "CUDA_VISIBLE_DEVICES"))
+        if name in _FOR_AGENTS or not name.startswith(("RAY_", "LAUNCHER_", "CUDA_VISIBLE_DEVICES"))
     }
     environment |= {
         "RAY_worker_niceness": "0",  # else all training runs at nice 15

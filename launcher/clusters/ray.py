@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
 from launcher.clusters import _probe
 from launcher.clusters.base import Cluster, RayAddress
@@ -12,11 +13,16 @@ from launcher.errors import SpecError, UnreachableError
 _PROBE_TIMEOUT_S = 2.0
 
 
+AUTO = "auto"
+_OF_THIS_MACHINE = Path("/tmp/ray/ray_current_cluster")  # noqa: S108 - Ray's own place
+
+
 class RunningRay(Cluster):
     """The Ray cluster at `address`, the `HOST:PORT` of its head (`ray start --head` prints it).
 
     Args:
-        address: `HOST:PORT`, an IPv6 host in brackets.
+        address: `HOST:PORT`, an IPv6 host in brackets; `auto` is the cluster that this process
+            runs on (RAY_ADDRESS), else the one that was started on this machine last.
         environment: what a driver needs to be let in, such as RAY_AUTH_MODE and
             RAY_AUTH_TOKEN_PATH.
 
@@ -25,6 +31,7 @@ class RunningRay(Cluster):
     """
 
     def __init__(self, address: str, environment: Mapping[str, str] | None = None) -> None:
+        address = _found() if address == AUTO else address
         try:
             self._host, self._port = _probe.split_address(address)
         except ValueError as error:
@@ -52,3 +59,17 @@ class RunningRay(Cluster):
 
     def stop(self, grace_s: float = 10.0) -> None:
         """Nothing: whoever started this cluster stops it."""
+
+
+def _found() -> str:
+    """The address that Ray's own tools take without being told one."""
+    named = os.environ.get("RAY_ADDRESS", "")
+    if named and named != AUTO:
+        return named
+    try:
+        return _OF_THIS_MACHINE.read_text().strip()
+    except OSError as error:
+        raise SpecError(
+            "no Ray cluster was found by itself: RAY_ADDRESS names none, and none was started here",
+            hint="name the HOST:PORT of its head",
+        ) from error

@@ -13,7 +13,7 @@ import logging
 import os
 import queue
 import signal
-import sys
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -30,11 +30,17 @@ from launcher.executor.core import AgentCore
 from launcher.executor.folders import JobFolder, jobs_root
 from launcher.executor.leftovers import ship_leftovers
 from launcher.executor.lines import GangLines
+from launcher.executor.links import place_links
+from launcher.executor.outputs import OutputCollector
 from launcher.executor.ports import Ports
 from launcher.executor.preparing import place_checkpoint, place_code
+from launcher.executor.putting_back import put_back
+from launcher.executor.pythons import Place, RanksPython
 from launcher.executor.ranks import Ranks, RankStart
 from launcher.executor.sweep import sweep_job
 from launcher.executor.uplink import Uplink
+from launcher.executor.watcher import Watching
+from launcher.executor.watching import End
 from launcher.frameworks import load as load_framework
 from launcher.frameworks.base import layered
 from launcher.model.gang import Gang, GangNode
@@ -81,6 +87,8 @@ class Agent:
         self._setup = _until_answered(lambda: uplink.setup(config.allocation))
         self.job_id = self._setup.launch.job_id
         self._folder = JobFolder.of(jobs_root(config.server_id), self.job_id, config.node_id)
+        if self._setup.launch.in_place:
+            self._folder = replace(self._folder, in_place=Path(self._setup.launch.in_place))
         _log_to(self._folder.agent_log)
         self._lock = self._folder.try_own()
         self._ports = Ports(config.address)
@@ -95,11 +103,15 @@ class Agent:
         self._status = self._core.status(self.address, "")
         mark = f"LAUNCHER_ALLOCATION={config.allocation}"
         self._ranks = Ranks(self._folder, mark, self._rank_ended, held=[self._lines.fileno()])
+        self._python = self._make_python()
         self._collector = Collector(
             self._folder,
             lambda: Uplink(config.server, config.token),
             note=lambda text: self._post(lambda _: self._core.note(text)),
+            watching=self._make_watching(),
         )
+        self._outputs = self._make_outputs()
+        self._launched = 0
         shipping = {"server": config.server, "token": config.token}
         self._folder.shipping.touch(mode=0o600)
         self._folder.shipping.write_text(json.dumps(shipping))
@@ -138,6 +150,44 @@ class Agent:
             time.monotonic(),
             grace_s=setup.launch.grace_s,
             reserve_port=self._ports.reserve,
+            watches=bool(setup.launch.watch),
+        )
+
+    def _make_python(self) -> RanksPython:
+        setup, config = self._setup, self.config
+        place = Place(config.allocation, config.index, rank=sum(setup.ranks[: config.index]))
+        return RanksPython(
+            setup.launch,
+            self._folder,
+            self._ranks,
+            place=place,
+            secrets=setup.secrets,
+            note=lambda text: self._post(lambda _: self._core.note(text)),
+        )
+
+    def _make_watching(self) -> Watching | None:
+        launch = self._setup.launch
+        if not launch.watch:
+            return None
+        return Watching(
+            launch.watch,
+            launch.watch_per_node,
+            self.config.index,
+            len(self._setup.ranks),
+            is_sound=self._ranks.are_sound,
+            on_commit=lambda attempt: self._post(partial(self._core.committed, attempt)),
+        )
+
+    def _make_outputs(self) -> OutputCollector:
+        setup, index = self._setup, self.config.index
+        rule = setup.launch.outputs
+        return OutputCollector(
+            self._folder,
+            rule if rule and (rule.every_node or index == 0) else None,
+            rank=sum(setup.ranks[:index]),
+            limits=setup.output_limits,
+            connect=lambda: Uplink(self.config.server, self.config.token),
+            note=lambda text: self._post(lambda _: self._core.note(text)),
         )
 
     # --- the loop --------------------------------------------------------------------------------
@@ -177,13 +227,14 @@ class Agent:
         match action:
             case core_.Prepare():
                 self._preparing.put(action)
+            case core_.Abandon():
+                self._ranks.abandon(action.attempt)
             case core_.Launch():
                 self._launch(action.attempt, action.gang)
             case core_.Stop():
                 self._stop(action)
             case core_.Drain():
-                done = partial(self._core.drained, action.attempt)
-                self._collector.drain(action.attempt, lambda: self._post(done))
+                self._drain(action.attempt)
             case core_.Close():
                 threading.Thread(target=self._leave, args=(action,), name="leaving").start()
 
@@ -194,9 +245,10 @@ class Agent:
         self._ranks.run_until(self._core.deadline + KEEPER_PATIENCE_S)
 
     def _launch(self, attempt: int, gang: Gang) -> None:
+        self._launched = attempt
         launch = self._setup.launch
         framework = load_framework(launch.framework)
-        python = launch.python or sys.executable
+        python = self._python.path
         starts = []
         for rank in gang.on_node(self.config.index):
             own = framework.environment(launch, gang, rank)
@@ -222,6 +274,8 @@ class Agent:
             calls, ahead = self._ranks.propose_stop(stop.target)
             armed, rejected = (stop.target, 0) if ahead else (0, stop.target)
             self._post(lambda now: self._core.flag_answer(calls, armed, rejected, now))
+        elif stop.stage == "save":
+            pass  # it goes on, until watched files of it are committed
         elif stop.stage == "kill":
             self._ranks.signal(signal.SIGKILL, whole_session=True)
         else:
@@ -235,6 +289,21 @@ class Agent:
             calls = self._ranks.calls()
             if calls:
                 self._core.flag_answer(calls, 0, 0, time.monotonic())
+
+    def _drain(self, attempt: int) -> None:
+        """First the outputs, if ranks of the attempt ran here; then what is left to ship."""
+        done = partial(self._core.drained, attempt)
+        exits = self._core.state.exits
+        ended_well = len(exits) == self._core.node.ranks and not any(one.code for one in exits)
+        self._collector.finish(attempt, End.WELL if ended_well else End.BADLY)
+
+        def drain_rest() -> None:
+            self._collector.drain(attempt, lambda: self._post(done))
+
+        if self._launched == attempt:
+            self._outputs.collect(attempt, drain_rest)
+        else:
+            drain_rest()
 
     # --- preparing -------------------------------------------------------------------------------
 
@@ -264,10 +333,32 @@ class Agent:
                 raise _NotYetError("the folder is still held by the agent before this one")
         sweep_job(self._folder, living=self.config.allocation)
         place_code(self._folder, uplink, self._setup.launch.code)
+        place_links(self._folder.work, self._setup.launch.links, socket.gethostname())
+        self._python.ready(uplink, wanted.attempt)
+        if self._setup.launch.requirements is not None:
+            self._post(partial(self._core.environment_ready, wanted.attempt))
         if wanted.resume is not None:
-            place_checkpoint(self._folder, uplink, wanted.resume)
+            place_checkpoint(self._folder, uplink, wanted.resume, node=self.config.index)
+        self._put_back(uplink, wanted)
         self._folder.checkpoints(wanted.attempt).mkdir(parents=True, exist_ok=True)
         surroundings.sdk_folder(self._folder.path.parent)
+
+    def _put_back(self, uplink: Uplink, wanted: core_.Prepare) -> None:
+        patterns = self._setup.launch.watch
+        if not patterns:
+            return
+        placed = put_back(
+            self._folder,
+            uplink,
+            patterns,
+            attempt=wanted.attempt,
+            node=self.config.index,
+            resume=wanted.resume,
+        )
+        self._collector.begin(wanted.attempt, placed)
+        if placed is not None and self.config.index == 0:
+            text = f"watched files of step {placed.step} are back in place"
+            self._post(lambda _: self._core.note(text))
 
     # --- the server ------------------------------------------------------------------------------
 
@@ -312,6 +403,8 @@ class Agent:
         """Bury what is left, tell the server, give everything back."""
         log.info("leaving: %s", action.reason)
         self._ranks.close()
+        self._python.close()
+        self._outputs.close()
         self._collector.close()
         self._ports.close()
         uplink = Uplink(self.config.server, self.config.token)

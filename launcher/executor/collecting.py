@@ -9,15 +9,17 @@ from collections.abc import Callable
 
 from launcher.errors import LauncherError, UnreachableError
 from launcher.executor.folders import JobFolder
+from launcher.executor.journal import Journal
+from launcher.executor.pacing import Pace
 from launcher.executor.saving import Saver
 from launcher.executor.shipping import Shipper
 from launcher.executor.uplink import Uplink
+from launcher.executor.watcher import Watcher, Watching
+from launcher.executor.watching import End
+from launcher.model.checkpoint import Manifest
 
 log = logging.getLogger(__name__)
 
-SHIP_EVERY_S = 0.15
-SHIP_SHARE = 0.05
-"""Shipping takes at most this share of the time, so that it slows down with a slow server."""
 RETRY_S = 1.0
 """Wait after the server did not take something."""
 
@@ -29,14 +31,29 @@ class Collector:
         folder: the job's files.
         connect: makes a connection to the server; called once a thread.
         note: tells something that the job's events shall show.
+        watching: what is watched beside; None: nothing is.
     """
 
     def __init__(
-        self, folder: JobFolder, connect: Callable[[], Uplink], note: Callable[[str], None]
+        self,
+        folder: JobFolder,
+        connect: Callable[[], Uplink],
+        note: Callable[[str], None],
+        watching: Watching | None = None,
     ) -> None:
         self._connect = connect
-        self._saver = Saver(folder, note)
-        self._shipper = Shipper(folder, self._saver.add)
+        journal = Journal()
+        self._watcher: Watcher | None = None
+        if watching is None:
+            self._saver = Saver(folder, note)
+            self._shipper = Shipper(folder, self._saver.add)
+        else:
+            self._saver = Saver(folder, note, watching.on_commit)
+            self._shipper = Shipper(folder, self._saver.add, journal.take)
+            self._watcher = Watcher(
+                folder, watching, journal, self._shipper, self._saver, note=note
+            )
+            self._watcher.start()
         self._ending = threading.Event()
         self._drains: list[tuple[int, Callable[[], None]]] = []
         self._drain_asked = threading.Event()
@@ -48,6 +65,16 @@ class Collector:
         for thread in self._threads:
             thread.start()
 
+    def begin(self, attempt: int, put_back: Manifest | None) -> None:
+        """Watched files are in place, those of that checkpoint; no rank has started."""
+        if self._watcher is not None:
+            self._watcher.begin(attempt, put_back)
+
+    def finish(self, attempt: int, end: End) -> None:
+        """All ranks of the attempt on this node are over."""
+        if self._watcher is not None:
+            self._watcher.finish(attempt, end)
+
     def drain(self, attempt: int, done: Callable[[], None]) -> None:
         """Call `done` once all that the ended ranks of an attempt left is with the server."""
         self._drains.append((attempt, done))
@@ -56,6 +83,8 @@ class Collector:
     def close(self) -> None:
         """One more try to ship everything, then stop."""
         self._ending.set()
+        if self._watcher is not None:
+            self._watcher.close()
         self._saver.end()
         self._drain_asked.set()
         for thread in self._threads:
@@ -63,10 +92,11 @@ class Collector:
 
     def _ship_all(self) -> None:
         uplink = self._connect()
+        pace = Pace(time.monotonic())
         while True:
             ending = self._ending.is_set()
             draining = list(self._drains)
-            begun = time.monotonic()
+            begun, requests = time.monotonic(), self._shipper.requests
             self._drain_asked.clear()
             try:
                 while self._shipper.ship(uplink):
@@ -81,12 +111,14 @@ class Collector:
                 self.is_all_shipped = True
                 return
             self._finish_drains(draining)
-            took_s = time.monotonic() - begun
-            self._drain_asked.wait(max(SHIP_EVERY_S, took_s / SHIP_SHARE))
+            now, shipped = time.monotonic(), self._shipper.requests > requests
+            self._drain_asked.wait(pace.pause(shipped=shipped, took_s=now - begun, now=now))
 
     def _finish_drains(self, draining: list[tuple[int, Callable[[], None]]]) -> None:
         for attempt, done in draining:
-            if self._shipper.is_done(attempt) and self._saver.is_done:
+            is_watched = self._watcher is None or self._watcher.is_done(attempt)
+            # In this order: the watcher is done when the saver has what it found.
+            if is_watched and self._shipper.is_done(attempt) and self._saver.is_done:
                 self._drains.remove((attempt, done))
                 done()
 

@@ -22,6 +22,12 @@ from launcher.model.wire import LEASE_S, ORPHAN_TIMEOUT_S, AgentStatus, Checkpoi
 
 DEAF_LEADER_S = 20.0
 """How much longer than the grace a node waits for its leader to carry out the server's stop."""
+LEADER_SILENCE_S = LEASE_S
+"""A node whose ranks run and that hears no word of its leader for so long leaves the gang.
+
+Both may be heard by the server all the while: without this, a gang whose leader cannot reach a
+node would neither be stopped there nor ever be over.
+"""
 LEAVING_S = 10.0
 """How long an agent that leaves tries to ship what its ranks left; the next one here ships it."""
 
@@ -30,10 +36,20 @@ LEAVING_S = 10.0
 
 @dataclass(frozen=True)
 class Prepare:
-    """Put code and checkpoint in place; then call `prepared` or `failed`."""
+    """Put code, environment and checkpoint in place; then call `prepared` or `failed`.
+
+    `environment_ready` is called on the way.
+    """
 
     attempt: int
     resume: CheckpointRef | None
+
+
+@dataclass(frozen=True)
+class Abandon:
+    """End the preparing at once, with all that it has started."""
+
+    attempt: int
 
 
 @dataclass(frozen=True)
@@ -46,7 +62,7 @@ class Launch:
 
 @dataclass(frozen=True)
 class Stop:
-    """End this node's ranks: by `flag`, `signal`, `term` or `kill`."""
+    """End this node's ranks: by `flag`, `signal`, `term` or `kill`; `save`: not yet."""
 
     attempt: int
     stage: str
@@ -69,7 +85,7 @@ class Close:
     job_over: bool
 
 
-Action = Prepare | Launch | Stop | Drain | Close
+Action = Prepare | Abandon | Launch | Stop | Drain | Close
 
 
 class AgentCore:
@@ -85,22 +101,25 @@ class AgentCore:
         *,
         grace_s: float = 60.0,
         reserve_port: Callable[[], int] = lambda: 0,
+        watches: bool = False,
     ) -> None:
         self.allocation, self.index, self.node = allocation, index, node
         self.job_id = allocation.rpartition(".")[0]
-        self.leader = Leader(ranks, grace_s, reserve_port) if index == 0 else None
+        self.leader = Leader(ranks, grace_s, reserve_port, watches=watches) if index == 0 else None
         self.state = NodeState(index, node=node)
         self.order = Order()
         self.grant = 0
         self.resume: CheckpointRef | None = None
         self.burnt = 0
         """No rank of this or an earlier attempt may start here any more."""
+        self.set_up = 0
+        """The environment of this attempt was in place here."""
         self.quiet = 0
         self.closed = ""
         self.lease_until = now + LEASE_S
         self.session = 0
         """The newest session of executors that linked itself."""
-        self._server_asked_at = now
+        self._server_asked_at = self._leader_heard_at = now
         self._links: set[int] = set()
         self._grace_s = grace_s
         self._lost_peers: dict[int, str] = {}
@@ -126,6 +145,7 @@ class AgentCore:
             index=self.index,
             address=address,
             attempt=self.grant,
+            set_up=self.set_up,
             started=leader.started if leader else 0,
             quiet=self.quiet,
             verdict=leader.verdict if leader else None,
@@ -244,6 +264,12 @@ class AgentCore:
 
     # --- from this node --------------------------------------------------------------------------
 
+    def environment_ready(self, attempt: int, now: float) -> None:
+        """What runs the ranks is in place; it stays so as long as this agent lives."""
+        if attempt == self.grant and self.state.phase == "preparing":
+            self.set_up = attempt
+        self._follow(now)
+
     def prepared(self, attempt: int, now: float) -> None:
         if attempt == self.grant and self.state.phase == "preparing":
             self.state = replace(self.state, phase="ready")
@@ -269,6 +295,12 @@ class AgentCore:
     def flag_answer(self, calls: int, armed: int, rejected: int, now: float) -> None:
         """How far the ranks' should_stop() calls are, and what became of the proposed one."""
         self.state = replace(self.state, calls=calls, armed=armed, rejected=rejected)
+        self._follow(now)
+
+    def committed(self, attempt: int, now: float) -> None:
+        """Watched files of this node were committed."""
+        if attempt == self.grant:
+            self.state = replace(self.state, commits=self.state.commits + 1)
         self._follow(now)
 
     def drained(self, attempt: int, now: float) -> None:
@@ -297,6 +329,7 @@ class AgentCore:
         self._follow(now)
 
     def leader_orders(self, order: Order, now: float) -> None:
+        self._leader_heard_at = now
         if order.attempt >= self.order.attempt:
             self.order = order
         self._follow(now)
@@ -315,6 +348,7 @@ class AgentCore:
             self.leader.tick(now)
             self.order = self.leader.order
         self._obey_order()
+        self._heed_silence(now)
         self._act_alone(now)
         self._maybe_drain(now)
         self._maybe_close(now)
@@ -332,6 +366,15 @@ class AgentCore:
             if self.state.phase == "running" and order.do == "stop":
                 self._order_stop(Stop(self.grant, order.stage, order.target, order.committed))
 
+    def _heed_silence(self, now: float) -> None:
+        silent = now - self._leader_heard_at > LEADER_SILENCE_S
+        if self.leader or self._closing or not silent:
+            return
+        # Ranks that the server wants stopped have their grace: `_act_alone` ends them after it.
+        runs_on = self.state.phase == "running" and self._stop_asked is None
+        if runs_on or self.state.phase == "exited":
+            self._leave(f"its leader was not heard for {LEADER_SILENCE_S:g} s", now)
+
     def _act_alone(self, now: float) -> None:
         """Without a leader a node ends its ranks itself, at once; with a deaf one, in the end."""
         if self.state.phase != "running":
@@ -347,7 +390,7 @@ class AgentCore:
             self._order_stop(Stop(self.grant, "kill"))
 
     def _order_stop(self, stop: Stop) -> None:
-        harder = ("flag", "signal", "term", "kill")
+        harder = ("save", "flag", "signal", "term", "kill")
         sent = self._sent
         if sent == stop or (sent and harder.index(stop.stage) < harder.index(sent.stage)):
             return
@@ -356,6 +399,8 @@ class AgentCore:
 
     def _burn_unstarted(self) -> None:
         """The granted attempt, if it has not started here, never will."""
+        if self.state.phase == "preparing":
+            self._actions.append(Abandon(self.grant))
         if self.state.phase in {"preparing", "ready"}:
             self.burnt = max(self.burnt, self.grant)
             self.state = replace(self.state, phase="exited")

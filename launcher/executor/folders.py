@@ -3,9 +3,11 @@
 <root>/<job>@<node>/      one job on one node, kept across attempts and allocations
   owner                   locked by the agent that works here
   shipping.json           server and job token, for whoever ships what a dead agent left
-  work/                   private writable copy of the workdir: the ranks' cwd
+  work/                   private writable copy of the workdir: the ranks' cwd, unless in place
   resume/<id>/            a committed checkpoint, verified
-  attempts/<n>/           rank-<r>.log, rank-<r>.spool, rank-<r>.error, checkpoints/
+  originals/              watched files of the package: put back as long as none were committed
+  attempts/<n>/           rank-<r>.log, rank-<r>.spool, rank-<r>.error, checkpoints/, watched/; and
+                          rank-<r>.setup: of the node whose first rank is r
 """
 
 from __future__ import annotations
@@ -19,17 +21,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-_RANK_FILE = re.compile(r"rank-(\d+)\.(log|spool)")
+_RANK_FILE = re.compile(r"rank-(\d+)\.(log|spool|setup)")
 
 
 def jobs_root(server_id: str) -> Path:
     """The folder of all jobs of one server on this node: private, not followed through links."""
+    return _below_spool_root("jobs", server_id)
+
+
+def environments_root() -> Path:
+    """The folder of the environments that were made on this node, for the jobs of all servers."""
+    return _below_spool_root("environments")
+
+
+def _below_spool_root(*parts: str) -> Path:
     chosen = os.environ.get("LAUNCHER_SPOOL_ROOT")
     base = Path(chosen) if chosen else Path(tempfile.gettempdir()) / f"launcher-{os.getuid()}"
     base.mkdir(mode=0o700, parents=True, exist_ok=True)
     if base.is_symlink() or base.stat().st_uid != os.getuid():
         raise PermissionError(f"{base} belongs to somebody else; set LAUNCHER_SPOOL_ROOT")
-    root = base / "jobs" / server_id
+    root = base.joinpath(*parts)
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     return root
 
@@ -54,6 +65,8 @@ class JobFolder:
     """The files of one job on one node."""
 
     path: Path
+    in_place: Path | None = None
+    """The user's own folder, when the ranks run in it: nothing of it is ever removed."""
 
     @classmethod
     def of(cls, root: Path, job_id: str, node_id: str) -> JobFolder:
@@ -68,7 +81,8 @@ class JobFolder:
 
     @property
     def work(self) -> Path:
-        return self.path / "work"
+        """The ranks' cwd."""
+        return self.in_place or self.path / "work"
 
     @property
     def shipping(self) -> Path:
@@ -87,8 +101,21 @@ class JobFolder:
     def checkpoints(self, attempt: int) -> Path:
         return self.attempt(attempt) / "checkpoints"
 
+    def watched(self, attempt: int) -> Path:
+        """Copies of watched files, a folder each."""
+        return self.attempt(attempt) / "watched"
+
+    @property
+    def originals(self) -> Path:
+        """The watched files of the workdir as they were before the first rank started here."""
+        return self.path / "originals"
+
     def log(self, attempt: int, rank: int) -> Path:
         return self.attempt(attempt) / f"rank-{rank}.log"
+
+    def setup_log(self, attempt: int, rank: int) -> Path:
+        """What was said while the environment was made; `rank`: the first one of this node."""
+        return self.attempt(attempt) / f"rank-{rank}.setup"
 
     def spool(self, attempt: int, rank: int) -> Path:
         return self.attempt(attempt) / f"rank-{rank}.spool"

@@ -44,14 +44,17 @@ class NodeState:
     """The proposed call number that every rank here has yet to reach."""
     rejected: int = 0
     """The proposed call number that a rank here has passed already."""
+    commits: int = 0
+    """How often watched files of this node were committed in the attempt."""
 
 
 @dataclass(frozen=True)
 class Order:
     """What the leader wants of every node for one attempt.
 
-    do: `wait`, `run`, `stop`, `over`. stage of a stop: `flag` (should_stop() turns True at call
-    `target`, once `committed`), `signal` (the job's stop signal), `term`, `kill`.
+    do: `wait`, `run`, `stop`, `over`. stage of a stop: `save` (the next commit of watched files is
+    waited for), `flag` (should_stop() turns True at call `target`, once `committed`), `signal` (the
+    job's stop signal), `term`, `kill`.
     """
 
     attempt: int = 0
@@ -69,10 +72,16 @@ class Leader:
         ranks: number of ranks on each node.
         grace_s: how long a program may take to save and to stop.
         reserve_port: gives a fresh rendezvous port on this node; called once an attempt.
+        watches: the program saves by itself, and its files are watched.
     """
 
     def __init__(
-        self, ranks: Sequence[int], grace_s: float, reserve_port: Callable[[], int]
+        self,
+        ranks: Sequence[int],
+        grace_s: float,
+        reserve_port: Callable[[], int],
+        *,
+        watches: bool = False,
     ) -> None:
         self.ranks = tuple(ranks)
         self.size = len(ranks)
@@ -81,6 +90,8 @@ class Leader:
         self.verdict: Verdict | None = None
         self.started = 0
         self._reserve_port = reserve_port
+        self._watches = watches
+        self._commits_before = 0
         self._states: dict[int, NodeState] = {i: NodeState(i) for i in range(self.size)}
         self._lost: dict[int, str] = {}
         self._first_seen: dict[int, float] = {}
@@ -117,9 +128,15 @@ class Leader:
         self.tick(now)
 
     def stop(self, now: float, *, force: bool) -> None:
-        """The server wants the attempt stopped: by the flag first if the program asks for it."""
+        """The server wants the attempt stopped, softly if the program gives a way to.
+
+        One that asks should_stop() is told; one that saves by itself may do so once more.
+        """
         if self.order.do in {"wait", "run"}:
-            self._begin_stop("flag" if self._asks_should_stop() else "signal", now)
+            saves = self._watches and self.order.do == "run"
+            unasked = "save" if saves else "signal"
+            self._commits_before = self._commits()
+            self._begin_stop("flag" if self._asks_should_stop() else unasked, now)
         if force and self.order.do == "stop" and self.order.stage != "kill":
             self._to_stage("kill", now)
         self.tick(now)
@@ -194,7 +211,11 @@ class Leader:
     def _advance_stop(self, now: float) -> None:
         waited = now - self._stage_since
         stage = self.order.stage
-        if stage == "flag":
+        if stage == "save":
+            saved = self._commits() > self._commits_before
+            if saved or waited >= self.grace_s or self._lost or self._some_failed():
+                self._to_stage("signal", now)
+        elif stage == "flag":
             self._agree_on_call()
             if waited >= self.grace_s or self._lost:
                 self._to_stage("signal", now)
@@ -205,6 +226,13 @@ class Leader:
                 self._to_stage("kill", now)
         elif stage == "term" and waited >= CRASH_KILL_S:
             self._to_stage("kill", now)
+
+    def _commits(self) -> int:
+        return sum(state.commits for state in self._present())
+
+    def _some_failed(self) -> bool:
+        """The others may wait for it, and save no more."""
+        return any(rank.code != 0 for state in self._present() for rank in state.exits)
 
     def _agree_on_call(self) -> None:
         states = [state for state in self._present() if state.phase == "running"]
@@ -235,4 +263,11 @@ class Leader:
     ) -> Verdict:
         lost = [f"node {index}: {proof}" for index, proof in sorted(self._lost.items())]
         errors = [f"node {state.index}: {state.error}" for state in states if state.error]
-        return judge(exits, expected=sum(self.ranks), ran_s=ran_s, lost=lost, setup_errors=errors)
+        return judge(
+            exits,
+            expected=sum(self.ranks),
+            ran_s=ran_s,
+            saved=self._commits() > 0,
+            lost=lost,
+            setup_errors=errors,
+        )

@@ -13,11 +13,12 @@ import platform
 import socket
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from launcher import __version__
 from launcher.clusters.base import Cluster
-from launcher.errors import ConflictError, LauncherError
+from launcher.errors import ConflictError, LauncherError, UnauthorizedError
 from launcher.executor.folders import jobs_root
 from launcher.executor.leftovers import ship_leftovers
 from launcher.executor.plan import GiveBack, plan
@@ -49,6 +50,7 @@ def run(
     source: Cluster,
     state_file: Path | None = None,
     own_cluster: bool = False,
+    joined: Callable[[], object] = lambda: None,
 ) -> None:
     """Serve one cluster until the process ends.
 
@@ -60,6 +62,7 @@ def run(
         state_file: remembers this session, so that the next executor here need not wait until
             the server gives a dead one up. Only for a place where a lock keeps a second one away.
         own_cluster: we started the raylets, with what agents need.
+        joined: called once when this process is a driver of that Ray.
     """
     logging.basicConfig(
         level=os.environ.get("LAUNCHER_LOG_LEVEL", "INFO"),
@@ -67,7 +70,11 @@ def run(
     )
     reached = source.ensure()
     os.environ.update(reached.environment)
-    Executor(server, token, cluster, reached.address, state_file, own_cluster=own_cluster).serve()
+    executor = Executor(
+        server, token, cluster, reached.address, state_file, own_cluster=own_cluster
+    )
+    joined()
+    executor.serve()
 
 
 class Executor:
@@ -127,6 +134,8 @@ class Executor:
                 break
             except ConflictError as error:
                 log.warning("waiting: %s", error)
+            except UnauthorizedError:
+                raise  # a token that was taken back: nobody wants this executor any more
             except LauncherError as error:
                 log.warning("no session yet: %s", error)
             time.sleep(RETRY_S)
@@ -170,6 +179,8 @@ class Executor:
                 log.warning("%s", error)
                 self._open_session()
                 continue
+            except UnauthorizedError:
+                raise
             except LauncherError as error:
                 log.info("no wishes: %s", error)
                 time.sleep(RETRY_S)
@@ -223,13 +234,16 @@ class Executor:
 
     def _look(self) -> None:
         """Ray's calls may hang, so that they have a thread of their own."""
+        found_here: set[str] | None = None  # by an executor that died before it made agents there
         while True:
             try:
                 nodes = self._ray.nodes()
                 if nodes != self._nodes:
                     self._nodes = nodes
                     self._news.set()
-                self._orphans = self._ray.allocations() - self._named
+                if found_here is None:
+                    found_here = self._ray.groups()
+                self._orphans = (self._ray.allocations() | found_here) - self._named
                 self._seen_at = time.monotonic()
             except Exception:
                 log.exception("Ray does not answer")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import tarfile
 from pathlib import Path
@@ -12,6 +13,7 @@ from launcher.executor.folders import JobFolder
 from launcher.executor.unpacking import unpack
 from launcher.executor.uplink import Uplink
 from launcher.model.checkpoint import FileEntry, Manifest, unsafe_path
+from launcher.model.watched import of_node
 from launcher.model.wire import CheckpointRef
 
 _BLOCK = 1024 * 1024
@@ -30,6 +32,8 @@ def place_code(folder: JobFolder, uplink: Uplink, digest: str) -> None:
     """
     if folder.work.is_dir():
         return
+    if folder.in_place is not None:
+        raise SetupError(f"in_place: the folder {folder.in_place} does not exist any more")
     fresh = folder.path / "work.new"
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(mode=0o700)
@@ -47,18 +51,34 @@ def place_code(folder: JobFolder, uplink: Uplink, digest: str) -> None:
     fresh.rename(folder.work)
 
 
-def place_checkpoint(folder: JobFolder, uplink: Uplink, resume: CheckpointRef) -> Path:
+def place_checkpoint(
+    folder: JobFolder,
+    uplink: Uplink,
+    resume: CheckpointRef,
+    *,
+    node: int = 0,
+    beside: CheckpointRef | None = None,
+) -> Path:
     """The committed checkpoint in a folder, every file verified by its hash.
+
+    Args:
+        folder: the job's.
+        uplink: to the server.
+        resume: the checkpoint.
+        node: index of this one: of files that every node has for itself it gets its own.
+        beside: another one that stays in place; the rest go.
 
     Raises:
         SetupError: a file is not what the manifest says.
         UnreachableError: the server did not answer; try again.
     """
-    manifest = uplink.manifest(resume.id)
+    manifest = of_node(uplink.manifest(resume.id), node)
     target = folder.resume(resume.id)
     if target.is_dir() and _is_intact(target, manifest):
         return target
-    shutil.rmtree(target.parent, ignore_errors=True)
+    for other in target.parent.glob("*"):
+        if beside is None or other != folder.resume(beside.id) or beside.id == resume.id:
+            shutil.rmtree(other, ignore_errors=True)
     fresh = target.with_name(f"{resume.id}.new")
     fresh.mkdir(mode=0o700, parents=True)
     here = _copies_on_this_node(folder)
@@ -80,6 +100,8 @@ def _place_file(root: Path, entry: FileEntry, copies: list[Path], uplink: Uplink
     else:
         uplink.download(entry.sha256, path)
     path.chmod(entry.mode)
+    if entry.modified:
+        os.utime(path, (entry.modified, entry.modified))
     if sha256_of(path) != entry.sha256:
         raise SetupError(f"checkpoint file {entry.path!r} is not what was committed")
 
@@ -94,7 +116,9 @@ def _is_intact(root: Path, manifest: Manifest) -> bool:
 def _copies_on_this_node(folder: JobFolder) -> dict[tuple[str, int], list[Path]]:
     """Files of checkpoints that ranks saved here, by path in the checkpoint and size."""
     found: dict[tuple[str, int], list[Path]] = {}
-    for root in sorted((folder.path / "attempts").glob("*/checkpoints/*"), reverse=True):
+    attempts = folder.path / "attempts"
+    saved = [*attempts.glob("*/checkpoints/*"), *attempts.glob("*/watched/*")]
+    for root in sorted(saved, reverse=True):
         for path in root.rglob("*"):
             if path.is_file():
                 key = (str(path.relative_to(root)), path.stat().st_size)

@@ -6,6 +6,7 @@ import json
 import math
 import mmap
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -23,6 +24,8 @@ from launcher.model.metric import checkpoint_of, parse_record, progress_of
 from launcher.train.stopping import CALLS, COMMITTED, NOTHING, PROPOSED, SIZE, STATE, TARGET
 
 TAIL_BYTES, TAIL_LINES = 4096, 20
+COMMAND = -1
+"""In place of a rank's number: a command that prepares the ranks."""
 _SPOOL_TAIL = 65536
 
 
@@ -58,14 +61,53 @@ class Ranks:
         self._attempt = 0
         self._expected: set[int] = set()
         self._exits: dict[int, RankExit] = {}
+        self._pids: dict[int, int] = {}
         self._signalled = False
         self._ooms = 0
         self._flags: dict[int, memoryview] = {}
         self._keeper: subprocess.Popen[bytes] | None = None
+        self._command: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._command_lock = threading.Lock()
+        self._abandoned = 0
+
+    def run_command(
+        self, attempt: int, argv: Sequence[str], env: dict[str, str], cwd: Path, log: Path
+    ) -> int:
+        """Run what prepares the ranks, one at a time, as a rank is run: with them it is buried.
+
+        Returns:
+            Its exit code, or minus the signal's number. Once the attempt is abandoned nothing is
+            started any more.
+        """
+        order = {"rank": COMMAND, "argv": list(argv), "env": env, "cwd": str(cwd), "log": str(log)}
+        with self._command_lock:
+            if attempt <= self._abandoned:
+                return -signal.SIGKILL
+            self._command = queue.SimpleQueue()
+            keeper = self._keeper_process()
+            self._tell(keeper, {"start": order})
+        while True:
+            try:
+                return self._command.get(timeout=1.0)
+            except queue.Empty:
+                if keeper.poll() is not None:  # it was dying when it was told
+                    return -signal.SIGKILL
+
+    def abandon(self, attempt: int) -> None:
+        """End the command of this attempt or an earlier one, and start none for it."""
+        with self._command_lock:
+            self._abandoned = max(self._abandoned, attempt)
+            if self._keeper is not None:
+                order = {"rank": COMMAND, "number": signal.SIGKILL, "session": True}
+                self._tell(self._keeper, {"signal": order})
+
+    def is_abandoned(self, attempt: int) -> bool:
+        return attempt <= self._abandoned
 
     def start(self, attempt: int, starts: Sequence[RankStart]) -> None:
         """Start all ranks of an attempt; each one's end comes by `on_exit`."""
         self._attempt, self._exits, self._signalled = attempt, {}, False
+        self._pids = {}
         self._expected = {start.rank for start in starts}
         self._ooms = _oom_kills()
         self._flags = {
@@ -119,8 +161,18 @@ class Ranks:
         """How often a rank here asked should_stop(), at most."""
         return max((words[CALLS] for words in self._flags.values()), default=0)
 
+    def are_sound(self) -> bool:
+        """Whether every rank was started and none was killed or has failed, at this moment."""
+        exits, pids = dict(self._exits), dict(self._pids)
+        return bool(self._expected) and all(
+            exits[rank].code == 0 if rank in exits else rank in pids and _lives(pids[rank])
+            for rank in self._expected
+        )
+
     def close(self) -> None:
         """End everything that the allocation ever started here; returns when it is gone."""
+        with self._command_lock:
+            self._abandoned = sys.maxsize
         if self._keeper is not None and self._keeper.stdin is not None:
             self._keeper.stdin.close()
             self._keeper.wait()
@@ -157,9 +209,14 @@ class Ranks:
         assert keeper.stdout is not None
         for line in keeper.stdout:
             message = json.loads(line)
-            if "exit" in message:
+            if message.get("exit") == COMMAND:
+                self._command.put(int(message["code"]))
+            elif "started" in message:
+                self._pids[int(message["started"])] = int(message["pid"])
+            elif "exit" in message:
                 self._ended(int(message["exit"]), int(message["code"]))
-        # The keeper's death signal took the ranks along.
+        # The keeper's death signal took the ranks along, and the command.
+        self._command.put(-signal.SIGKILL)
         for rank in sorted(self._expected - set(self._exits)):
             self._ended(rank, -signal.SIGKILL)
 
@@ -177,6 +234,15 @@ class Ranks:
             error=_error_of(self._folder.error_file(attempt, rank)) if code else "",
         )
         self._on_exit(attempt, list(self._exits.values()))
+
+
+def _lives(pid: int) -> bool:
+    """Whether a process runs; one that ended and was not buried yet does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2][:1]
+    except OSError:
+        return False
+    return state not in {b"Z", b"X", b""}
 
 
 def log_tail(path: Path) -> str:

@@ -140,6 +140,13 @@ class RaySide:
         ours = [actor["name"] for actor in named if actor["namespace"] == self.namespace]
         return {name.rpartition("/")[0] for name in ours if "/" in name}
 
+    def groups(self) -> set[str]:
+        """Names of our placement groups, also of those that nobody made an agent in."""
+        table = ray.util.placement_group_table()
+        names = {group["name"] for group in table.values() if group["state"] != "REMOVED"}
+        # The table has those of all namespaces; by its name only one of ours is found.
+        return {name for name in names if name and self._group(name) is not None}
+
     def _agent(self, wanted: WantedAllocation, index: int) -> Any:
         """The actor of a node's agent, made unless it is there already."""
         name = f"{wanted.id}/{index}"

@@ -6,15 +6,16 @@ import math
 import shutil
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from launcher.errors import ConflictError, LauncherError, UnreachableError
 from launcher.executor.folders import JobFolder
 from launcher.executor.preparing import sha256_of
 from launcher.executor.uplink import Uplink
-from launcher.model.checkpoint import FileEntry, Manifest, unsafe_path
+from launcher.model.checkpoint import FileEntry, Manifest, Watched, unsafe_path
 from launcher.model.metric import CheckpointSaved
+from launcher.model.watched import without_others
 
 MOST_WAITING = 2
 """Checkpoints that wait while one is on its way; older ones are given up for newer ones."""
@@ -26,21 +27,33 @@ class _Saved:
     rank: int
     saved: CheckpointSaved
     path: Path
+    watched: Watched | None = None
 
 
 class Saver:
     """Commits what the ranks of this node saved, in their order. Used by two threads.
 
-    A committed folder stays until the next one is committed: a restart on this node then resumes
-    without a download.
+    A committed folder stays until the next one of its kind is committed: a restart on this node
+    then resumes without a download.
+
+    Args:
+        folder: the job's.
+        note: tells something that the job's events shall show.
+        on_watched: called with the attempt when watched files of it were committed.
     """
 
-    def __init__(self, folder: JobFolder, note: Callable[[str], None]) -> None:
-        self._folder, self._note = folder, note
+    def __init__(
+        self,
+        folder: JobFolder,
+        note: Callable[[str], None],
+        on_watched: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self._folder, self._note, self._on_watched = folder, note, on_watched
+        self._digests: dict[tuple[int, int, int], str] = {}
         self._news = threading.Condition()
         self._waiting: list[_Saved] = []
         self._under_way: _Saved | None = None
-        self._kept: list[Path] = []
+        self._kept: dict[bool, Path] = {}
         self._ended = False
 
     def add(self, attempt: int, rank: int, saved: CheckpointSaved) -> None:
@@ -49,12 +62,24 @@ class Saver:
         if unsafe_path(name):
             self._note(f"checkpoint of step {saved.step} not committed: no folder {saved.folder!r}")
             return
-        path = self._folder.checkpoints(attempt) / name
+        self._add(_Saved(attempt, rank, saved, self._folder.checkpoints(attempt) / name))
+
+    def add_watched(
+        self, attempt: int, saved: CheckpointSaved, path: Path, watched: Watched
+    ) -> None:
+        """A copy of watched files; the saver removes it when it is not needed any more."""
+        self._add(_Saved(attempt, 0, saved, path, watched))
+
+    def _add(self, fresh: _Saved) -> None:
         with self._news:
             # The same step saved again: the folder of the one before was replaced.
-            self._waiting = [item for item in self._waiting if item.path != path]
-            self._waiting.append(_Saved(attempt, rank, saved, path))
-            whole = [item for item in self._waiting if not item.saved.sharded]
+            self._waiting = [item for item in self._waiting if item.path != fresh.path]
+            self._waiting.append(fresh)
+            whole = [
+                item
+                for item in self._waiting
+                if not item.saved.sharded and _is_watched(item) is _is_watched(fresh)
+            ]
             given_up = whole[: max(0, len(whole) - MOST_WAITING)]
             self._waiting = [item for item in self._waiting if item not in given_up]
             self._news.notify_all()
@@ -90,7 +115,7 @@ class Saver:
                 return
             item = self._under_way = self._waiting.pop(0)
         try:
-            self._save(uplink, item)
+            is_sent = self._save(uplink, item)
         except UnreachableError:
             with self._news:
                 self._waiting.insert(0, item)
@@ -102,13 +127,22 @@ class Saver:
                 self._note(f"checkpoint of step {item.saved.step} not committed: {error}")
                 shutil.rmtree(item.path, ignore_errors=True)
         else:
-            self._keep_only(item.path)
+            self._keep_only(item)
+            if item.watched is not None and is_sent:
+                self._on_watched(item.attempt)
         finally:
             with self._news:
                 self._under_way = None
 
-    def _save(self, uplink: Uplink, item: _Saved) -> None:
-        manifest = read_manifest(item.path, item.attempt, item.rank, item.saved)
+    def _save(self, uplink: Uplink, item: _Saved) -> bool:
+        """Commit it; False when other nodes have all of it already."""
+        manifest = read_manifest(item.path, item.attempt, item.rank, item.saved, self._digest_of)
+        if item.watched is not None:
+            manifest = replace(manifest, watched=item.watched)
+            if item.watched.node > 0:
+                manifest = without_others(manifest, _whole(uplink))
+            if not manifest.files:
+                return False
         _upload(uplink, item.path, manifest)
         try:
             uplink.commit(manifest)
@@ -117,12 +151,32 @@ class Saver:
             if not _upload(uplink, item.path, manifest):
                 raise
             uplink.commit(manifest)
+        return True
 
-    def _keep_only(self, path: Path) -> None:
-        for old in self._kept:
-            if old != path:
-                shutil.rmtree(old, ignore_errors=True)
-        self._kept = [path]
+    def _keep_only(self, item: _Saved) -> None:
+        old = self._kept.get(_is_watched(item))
+        if old is not None and old != item.path:
+            shutil.rmtree(old, ignore_errors=True)
+        self._kept[_is_watched(item)] = item.path
+
+    def _digest_of(self, file: Path) -> str:
+        """Files of earlier copies that are in the next one too are read once."""
+        found = file.stat()
+        if found.st_nlink < 2:
+            return sha256_of(file)
+        key = (found.st_ino, found.st_size, found.st_mtime_ns)
+        if key not in self._digests:
+            self._digests[key] = sha256_of(file)
+        return self._digests[key]
+
+
+def _is_watched(item: _Saved) -> bool:
+    return item.watched is not None
+
+
+def _whole(uplink: Uplink) -> Manifest | None:
+    newest = uplink.watched()
+    return uplink.manifest(newest.id) if newest else None
 
 
 def _upload(uplink: Uplink, path: Path, manifest: Manifest) -> bool:
@@ -135,7 +189,13 @@ def _upload(uplink: Uplink, path: Path, manifest: Manifest) -> bool:
     return bool(missing)
 
 
-def read_manifest(path: Path, attempt: int, rank: int, saved: CheckpointSaved) -> Manifest:
+def read_manifest(
+    path: Path,
+    attempt: int,
+    rank: int,
+    saved: CheckpointSaved,
+    digest_of: Callable[[Path], str] = sha256_of,
+) -> Manifest:
     """The manifest of a folder that a rank finished.
 
     Raises:
@@ -147,8 +207,9 @@ def read_manifest(path: Path, attempt: int, rank: int, saved: CheckpointSaved) -
         FileEntry(
             path=str(file.relative_to(path)),
             size=file.stat().st_size,
-            sha256=sha256_of(file),
+            sha256=digest_of(file),
             mode=file.stat().st_mode & 0o777,
+            modified=file.stat().st_mtime,
         )
         for file in sorted(path.rglob("*"))
         if file.is_file()

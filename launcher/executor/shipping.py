@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,10 +39,14 @@ class Shipper:
     Args:
         on_checkpoint: called with (attempt, rank, saved) once the server has all points that the
             rank reported before it.
+        on_record: called with (attempt, rank, record) for every record that the server has taken.
     """
 
     folder: JobFolder
     on_checkpoint: Callable[[int, int, CheckpointSaved], None] = lambda *_: None
+    on_record: Callable[[int, int, dict[str, object]], None] = lambda *_: None
+    requests: int = 0
+    """How often the server was sent something."""
     _streams: dict[Path, _Stream] = field(default_factory=dict)
 
     def ship(self, uplink: Uplink) -> bool:
@@ -68,6 +72,7 @@ class Shipper:
                 break
         if not pieces:
             return False
+        self.requests += 1
         self._send(uplink, pieces)
         return more
 
@@ -78,6 +83,14 @@ class Shipper:
             and not _read(file, self._of(file.path).shipped, 1 << 20)
             for file in self.folder.rank_files()
             if file.attempt == attempt
+        )
+
+    def has(self, marks: Mapping[Path, int]) -> bool:
+        """Whether the server has these files up to these sizes; asked by any thread."""
+        return all(
+            self._of(path).shipped >= size
+            or (self._of(path).shipped >= 0 and not _lines(path, self._of(path).shipped))
+            for path, size in marks.items()
         )
 
     def _of(self, path: Path) -> _Stream:
@@ -96,17 +109,24 @@ class Shipper:
             _punch(file.path, stream)
 
     def _announce(self, file: RankFile, taken: bytes) -> None:
-        for saved in saved_checkpoints(taken.splitlines()):
-            self.on_checkpoint(file.attempt, file.rank, saved)
+        for record in records_of(taken):
+            self.on_record(file.attempt, file.rank, record)
+            saved = checkpoint_of(record)
+            if saved is not None:
+                self.on_checkpoint(file.attempt, file.rank, saved)
 
 
-def saved_checkpoints(lines: Iterable[bytes]) -> Iterable[CheckpointSaved]:
-    """The checkpoints that spool lines announce."""
-    for line in lines:
+def records_of(lines: bytes) -> Iterator[dict[str, object]]:
+    """The records of spool lines."""
+    for line in lines.splitlines():
         record = parse_record(line)
-        saved = checkpoint_of(record) if record else None
-        if saved is not None:
-            yield saved
+        if record is not None:
+            yield record
+
+
+def _lines(spool: Path, offset: int) -> bytes:
+    """Whole lines of a spool that follow `offset`: its torn end is shipped by nobody."""
+    return _read(RankFile(0, 0, "spool", spool), offset, 1 << 20)
 
 
 def _read(file: RankFile, offset: int, limit: int) -> bytes:

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from launcher.model.checkpoint import Manifest
 from launcher.model.codec import decode, encode
+from launcher.model.outputs import OutputReport
 from launcher.model.wire import AgentSetup, AgentStatus, CheckpointRef, Orders
 from launcher.transport import Connection
 
@@ -85,6 +86,26 @@ class Uplink:
         )
         committed = answer.json()["committed"]
         return decode(CheckpointRef, committed) if committed else None
+
+    def give_outputs(self, report: OutputReport) -> None:
+        """The outputs of this node, whose blobs are all there."""
+        self._connection.request("POST", f"{BASE}/outputs", json=encode(report), repeatable=True)
+
+    def watched(self) -> CheckpointRef | None:
+        """The newest checkpoint of watched files; None as long as there is none."""
+        committed = self._connection.request("GET", f"{BASE}/watched").json()["committed"]
+        return decode(CheckpointRef, committed) if committed else None
+
+    def lock(self) -> str:
+        """The versions that the job's requirements were resolved to; empty: not yet."""
+        return self._connection.request("GET", f"{BASE}/lock").body.decode()
+
+    def keep_lock(self, text: str) -> str:
+        """Give the versions to the server; gives back those that the job has, given first."""
+        answer = self._connection.request(
+            "PUT", f"{BASE}/lock", body=text.encode(), repeatable=True
+        )
+        return answer.body.decode()
 
     def manifest(self, checkpoint_id: int) -> Manifest:
         answer = self._connection.request("GET", f"{BASE}/checkpoints/{checkpoint_id}")

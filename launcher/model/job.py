@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any
 
 from launcher import names
+from launcher.model.checkpoint import KeepBest
 from launcher.model.ending import Ending
 from launcher.model.states import JobState
 
@@ -91,6 +92,10 @@ class Slot:
     """Not empty: no rank runs here or ever will; the text is the proof."""
     lost: Ending | None = None
     """Closed by loss, not by its agent's word: WORKER_LOST, NODE_LOST or CLUSTER_LOST."""
+    set_up: int = 0
+    """The environment of this attempt is in place here, by its agent's word."""
+    set_up_at: float = 0.0
+    """When the server heard that, on its clock."""
     notes: int = 0
     """Number of the agent's last note that became an event."""
 
@@ -172,6 +177,11 @@ class Policy:
     queue_timeout_s: float | None = None
     grace_s: float = 60.0
     keep_last: int = 2
+    keep_best: KeepBest | None = None
+    sets_up: bool = False
+    """Its environment is made on the nodes first: it passes through SETUP."""
+    lock: str = ""
+    """sha256 of the versions that its requirements were resolved to; empty: not resolved yet."""
 
 
 @dataclass(frozen=True)
@@ -208,6 +218,9 @@ class Job:
     """Why it waits, or the words of its last ending."""
     revision: int = 0
     """Number of the stored version that this one was read as."""
+    from_checkpoint: int | None = None
+    """Another job's checkpoint, from which it begins while it has none of its own."""
+    from_step: int | None = None
 
 
 @dataclass(frozen=True)

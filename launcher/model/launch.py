@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from launcher.model.outputs import OutputRule
+
 EntrypointKind = Literal["script", "module", "shell", "exec"]
 
 
@@ -37,6 +39,15 @@ class Entrypoint:
 
 
 @dataclass(frozen=True)
+class Requirements:
+    """Packages of which the ranks' environment is made on every node: lines, or a file of them."""
+
+    lines: tuple[str, ...] = ()
+    file: str = ""
+    """Relative to the workdir."""
+
+
+@dataclass(frozen=True)
 class Launch:
     """One job as the agents see it. Durations in seconds, sizes in bytes."""
 
@@ -49,7 +60,9 @@ class Launch:
     cpus_per_worker: int = 1
     env: dict[str, str] = field(default_factory=dict)
     python: str | None = None
-    """Interpreter of the ranks; None: the one that runs the agent."""
+    """Interpreter of the ranks, as the user wrote it; None: the one that runs the agent."""
+    requirements: Requirements | None = None
+    """An environment of these runs the ranks; `python` is then what it is made with."""
     code: str = ""
     """sha256 of the packaged workdir; empty: no files."""
     max_restarts: int = 0
@@ -57,3 +70,13 @@ class Launch:
     run_timeout_s: float | None = None
     grace_s: float = 60.0
     stop_signal: str = "SIGTERM"
+    in_place: str | None = None
+    """Folder of the user in which the ranks run; None: a private copy of the package."""
+    links: dict[str, str] = field(default_factory=dict)
+    """Symlinks to make in the job's folder: relative path -> absolute path on every node."""
+    outputs: OutputRule | None = None
+    watch: tuple[str, ...] = ()
+    """Patterns (`launcher.model.globs`) of files that the program saves by itself, relative to the
+    job's folder or absolute."""
+    watch_per_node: bool = False
+    """Every node has watched files of its own; else the lowest node's count for all."""

@@ -7,6 +7,7 @@ each function is idempotent and takes facts that only grow, so what is stale cha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -102,7 +103,10 @@ def _grant(job: Job, now: float, resume: tuple[int, int] | None, where: str) -> 
         resume_step=resume[1] if resume else None,
     )
     origin = f", resumes from step {resume[1]}" if resume else ""
-    job = move(replace(job, attempt=attempt), JobState.STARTING, "", now)
+    # In the same allocation the environment is there already: its agents hold it.
+    to_set_up = job.policy.sets_up and job.state is JobState.QUEUED
+    state = JobState.SETUP if to_set_up else JobState.STARTING
+    job = move(replace(job, attempt=attempt), state, "", now)
     text = f"attempt {number} granted {where}{origin}"
     return Change(job, (Event("granted", text, number),))
 
@@ -132,11 +136,40 @@ def allocation_failed(job: Job, allocation: int, reason: str, now: float) -> Cha
     return Change(job, (event,)).then(settle(job, now))
 
 
+def set_up(job: Job, allocation: int, index: int, attempt: int, now: float) -> Change:
+    """The agent's word: the environment of this attempt is in place on its node."""
+    slot = _slot(job, allocation, index)
+    if slot is None or slot.set_up >= attempt:
+        return Change(job)
+    job = _with_slot(job, replace(slot, set_up=attempt, set_up_at=now))
+    if job.state is not JobState.SETUP or job.allocation is None or job.attempt is None:
+        return Change(job)
+    slots, number = job.allocation.slots, job.attempt.number
+    if any(slot.set_up < number for slot in slots):
+        return Change(job)
+    where = f"on {len(slots)} node{'s' * (len(slots) != 1)}"
+    event = Event("set-up", f"the environment is in place {where}", number)
+    return Change(move(job, JobState.STARTING, "", now), (event,))
+
+
+def lock(job: Job, digest: str) -> Change:
+    """The job's requirements were resolved; every later attempt and node takes the same versions.
+
+    Args:
+        job: keeps what it was locked to first.
+        digest: sha256 of the lock, a blob.
+    """
+    if job.policy.lock:
+        return Change(job)
+    event = Event("locked", f"the versions of its requirements are locked ({digest[:12]})")
+    return Change(replace(job, policy=replace(job.policy, lock=digest)), (event,))
+
+
 def started(job: Job, attempt: int, now: float) -> Change:
     """Every rank of the gang was started."""
     if job.attempt is None or job.attempt.number != attempt or job.attempt.started_at is not None:
         return Change(job)
-    job = replace(job, attempt=replace(job.attempt, started_at=now))
+    job = _past_setup(replace(job, attempt=replace(job.attempt, started_at=now)), now)
     if job.state is not JobState.STARTING or job.attempt is None or job.attempt.is_over:
         return Change(job)
     ranks = sum(slot.ranks for slot in job.allocation.slots) if job.allocation else 0
@@ -252,14 +285,24 @@ def tick(job: Job, now: float, waits_for: str = "") -> Change:
             text = f"waited longer than timeouts.queue ({limit}): {waits_for or job.reason}"
             return Change(move(job, JobState.FAILED, text, now), (Event("timeout", text),))
     attempt = job.attempt
-    if job.state is JobState.STARTING and attempt is not None and not attempt.is_over:
-        if now - attempt.granted_at > limits.start_timeout_s:
+    if job.state in {JobState.SETUP, JobState.STARTING} and attempt is not None:
+        if not attempt.is_over and now - _starting_since(job) > limits.start_timeout_s:
             return stop(job, Ending.START_TIMEOUT, now)
     elif job.state is JobState.RUNNING and attempt is not None:
         limit_s = limits.run_timeout_s
         if limit_s is not None and now - (attempt.started_at or now) > limit_s:
             return stop(job, Ending.RUN_TIMEOUT, now)
     return Change(job)
+
+
+def _starting_since(job: Job) -> float:
+    """Since when `timeouts.start` runs. Making an environment takes the time that it takes."""
+    assert job.attempt is not None
+    slots = job.allocation.slots if job.allocation else ()
+    if job.state is JobState.SETUP and all(slot.address for slot in slots):
+        return math.inf
+    ready_at = [slot.set_up_at for slot in slots if slot.set_up >= job.attempt.number]
+    return max([job.attempt.granted_at, *ready_at])
 
 
 # --- what follows ---------------------------------------------------------------------------------
@@ -277,10 +320,18 @@ def settle(job: Job, now: float) -> Change:
     if not all(slot.has_ended(attempt.number) for slot in allocation.slots):
         return Change(job)
     verdict = _final_verdict(attempt, allocation)
+    if verdict.exits:
+        job = _past_setup(job, now)
     job = replace(job, attempt=replace(attempt, ended_at=now, verdict=verdict))
     text = f"attempt {attempt.number} ended: {verdict.words or WORDS[verdict.ending]}"
     told = Change(job, (Event(verdict.ending.value, text, attempt.number),))
     return told.then(_follow(job, verdict, now))
+
+
+def _past_setup(job: Job, now: float) -> Job:
+    """Its ranks were started, so the environment was in place: that word was lost."""
+    in_setup = job.state is JobState.SETUP
+    return move(job, JobState.STARTING, "", now) if in_setup else job
 
 
 def _final_verdict(attempt: Attempt, allocation: Allocation) -> Verdict:

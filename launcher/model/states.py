@@ -13,7 +13,7 @@ class JobState(str, Enum):
     QUEUED = "QUEUED"
     """Waits for resources, its turn or its back-off."""
     SETUP = "SETUP"
-    """Its environment is being made on the nodes."""
+    """An attempt is granted; its environment is being made on the nodes."""
     STARTING = "STARTING"
     """An attempt is granted: resources, agents, code and checkpoint are being put in place."""
     RUNNING = "RUNNING"

@@ -31,6 +31,7 @@ def judge(
     *,
     expected: int,
     ran_s: float,
+    saved: bool = False,
     lost: Sequence[str] = (),
     setup_errors: Sequence[str] = (),
 ) -> Verdict:
@@ -40,10 +41,11 @@ def judge(
         exits: of every rank whose agent lives, in any order; empty when none was started.
         expected: number of ranks of the gang.
         ran_s: seconds since the ranks were started, on the leader's clock.
+        saved: files that the program saved by itself were committed.
         lost: what is known of agents that died in the attempt, a text each.
         setup_errors: why nodes could not be prepared or ranks not be started, a text each.
     """
-    began = any(rank.reported for rank in exits) or ran_s >= BEGUN_AFTER_S
+    began = saved or any(rank.reported for rank in exits) or ran_s >= BEGUN_AFTER_S
     ordered = tuple(sorted(exits, key=lambda rank: rank.rank))
     if lost:
         words = f"{WORDS[Ending.WORKER_LOST]}: {'; '.join(lost)}"

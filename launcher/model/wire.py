@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from launcher.model.job import Verdict
 from launcher.model.launch import Launch
 from launcher.model.node import NodeReport
+from launcher.model.outputs import OutputLimits
 
 WIRE_VERSION = 1
 
@@ -136,6 +137,7 @@ class Note:
 class AgentStatus:
     """What one agent knows, whole each time. Facts only grow.
 
+    `set_up`: highest attempt whose environment was in place here (of jobs that pass through SETUP).
     `started`: highest attempt whose ranks all run or ran (the leader's word). `quiet`: no rank of
     this or an earlier attempt runs here or ever will. `verdict`: the leader's, of `attempt`.
     `closed`: not empty when the agent ends for good; the text says why.
@@ -155,6 +157,7 @@ class AgentStatus:
     notes: tuple[Note, ...] = ()
     seen: str = ""
     """`Orders.version` that this agent has; another one is answered at once."""
+    set_up: int = 0
     wire: int = WIRE_VERSION
 
 
@@ -197,3 +200,4 @@ class AgentSetup:
     ranks: tuple[int, ...]
     """Number of ranks on each node of the allocation."""
     secrets: dict[str, str] = field(default_factory=dict)
+    output_limits: OutputLimits = field(default_factory=OutputLimits)

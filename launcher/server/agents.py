@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from launcher.errors import NotFoundError
 from launcher.model.job import Change, Job
+from launcher.model.outputs import OutputLimits
 from launcher.model.wire import AgentReport, AgentSetup, AgentStatus, Orders
 from launcher.names import allocation_id
 from launcher.server import rules
@@ -19,8 +20,14 @@ from launcher.spec.launch import to_launch
 class Agents:
     """Synchronous; called from worker threads. `clock` is monotonic."""
 
-    def __init__(self, control: Control, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        control: Control,
+        clock: Callable[[], float] = time.monotonic,
+        output_limits: OutputLimits | None = None,
+    ) -> None:
         self._control = control
+        self._output_limits = output_limits or OutputLimits()
         self._clock = clock
         self._started = clock()
         self._instance = secrets.token_hex(4)
@@ -38,7 +45,11 @@ class Agents:
         if job.allocation is None or job.allocation.id != wanted:
             raise NotFoundError(f"no allocation '{wanted}'")
         launch = to_launch(JobSpec.model_validate(job.spec), job.id, job.code)
-        return AgentSetup(launch, tuple(slot.ranks for slot in job.allocation.slots))
+        return AgentSetup(
+            launch,
+            tuple(slot.ranks for slot in job.allocation.slots),
+            output_limits=self._output_limits,
+        )
 
     def sync(self, job_id: str, status: AgentStatus) -> Orders:
         """Take an agent's status, and answer with its orders, which renews its lease."""

@@ -12,12 +12,27 @@ from fastapi_offline import FastAPIOffline
 
 from launcher import __version__
 from launcher.server.agents import Agents
+from launcher.server.attaching import Attaching, keep_attached
 from launcher.server.committing import Committing
 from launcher.server.control import Control
 from launcher.server.executors import Executors
 from launcher.server.floor import Floor
 from launcher.server.notify import Notifier
-from launcher.server.routes import agent, executor, follow, jobs, pages, system
+from launcher.server.outputs import Outputs
+from launcher.server.removing import Removing
+from launcher.server.routes import (
+    agent,
+    attached,
+    executor,
+    follow,
+    jobs,
+    locks,
+    occupancy,
+    outputs,
+    pages,
+    removal,
+    system,
+)
 from launcher.server.routes.context import Services
 from launcher.server.routes.errors import answer_errors
 from launcher.server.scheduling import schedule_for_ever
@@ -32,21 +47,32 @@ def make_app(store: Store, settings: Settings, floor: Floor) -> FastAPI:
     @contextlib.asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         control = Control(store, Notifier(asyncio.get_running_loop()), floor)
-        agents = Agents(control)
+        agents = Agents(control, output_limits=settings.output_limits)
+        committing = Committing(control)
+        attaching = Attaching(control, settings)
+        removing = Removing(control, committing)
+        await asyncio.to_thread(removing.finish_pending)
         app.state.services = Services(
             settings,
             control,
             agents,
-            Committing(control),
+            committing,
             Executors(control, agents),
-            Showing(control, settings, time.time()),
+            Showing(control, settings, time.time(), attaching.note),
+            Outputs(control, committing, settings.output_limits),
+            removing,
+            attaching=attaching,
         )
-        scheduling = asyncio.create_task(schedule_for_ever(control, agents))
+        loops = [
+            asyncio.create_task(schedule_for_ever(control, agents)),
+            asyncio.create_task(keep_attached(attaching)),
+        ]
         try:
             yield
         finally:
-            scheduling.cancel()
-            await asyncio.wait([scheduling])
+            for loop in loops:
+                loop.cancel()
+            await asyncio.wait(loops)
 
     # Its API page brings its own assets: nothing is asked from another origin.
     app = FastAPIOffline(
@@ -56,9 +82,14 @@ def make_app(store: Store, settings: Settings, floor: Floor) -> FastAPI:
         system.open_router,
         system.router,
         jobs.router,
+        outputs.router,
+        removal.router,
+        occupancy.router,
         follow.router,
         executor.router,
+        attached.router,
         agent.router,
+        locks.router,
         pages.router,
     ):
         app.include_router(group)

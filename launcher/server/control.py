@@ -18,12 +18,14 @@ from launcher.model.ending import Ending
 from launcher.model.job import Change, Event, Job, Policy, Resources
 from launcher.model.states import JobState
 from launcher.scheduler.fits import never_fits
+from launcher.scheduler.state import ANY, ClusterView
 from launcher.server import rules
-from launcher.server.floor import Floor
+from launcher.server.floor import EMBEDDED, Floor
 from launcher.server.notify import SCHEDULE, Notifier, cluster_topic, job_topic
+from launcher.server.origins import begin_from, resumes_from
 from launcher.spec.jobspec import JobSpec
 from launcher.spec.launch import decide_gpus
-from launcher.store import Store, checkpoints, events, jobs
+from launcher.store import Store, events, jobs
 
 log = logging.getLogger(__name__)
 
@@ -99,9 +101,8 @@ class Control:
             views = self.floor.prospects(tx)
             if known:
                 return self.get(tx, known), False
-        if code and not self.store.blobs.has(code):
-            raise SpecError("the packaged workdir was not uploaded", hint="submit again")
-        if python and spec.python.interpreter is None:
+        self._expect_code(code)
+        if python and spec.python.interpreter is None and _stays_here(spec.cluster, views):
             chosen = spec.python.model_copy(update={"interpreter": python})
             spec = spec.model_copy(update={"python": chosen})
         has_gpus = any(node.total.get("GPU") for view in views for node in view.nodes)
@@ -114,11 +115,18 @@ class Control:
             known = jobs.by_key(tx, key) if key else None
             if known:  # the same request, sent again while the first one was being answered
                 return self.get(tx, known), False
+            self._expect_code(code)  # once more: now nobody deletes it any more
+            if spec.from_job is not None:
+                job = begin_from(tx, job, spec.from_job)
             jobs.insert(tx, job, key)
             events.append(tx, job.id, [Event("submitted", f"submitted by {user}")], now)
         log.info("%s: submitted by %s", job.id, user)
         self._tell(job)
         return job, True
+
+    def _expect_code(self, code: str) -> None:
+        if code and not self.store.blobs.has(code):
+            raise SpecError("the packaged workdir was not uploaded", hint="submit again")
 
     def cancel(self, job_id: str, *, by: str, force: bool) -> Job:
         now = self.clock()
@@ -165,14 +173,7 @@ class Control:
             NotFoundError: no job; ConflictError: several.
         """
         with self.store.read() as tx:
-            found = jobs.match(tx, text)
-        if not found:
-            raise NotFoundError(f"no job '{text}'", hint="`launcher list` shows all jobs")
-        if len(found) > 1 and text not in found:
-            raise ConflictError(
-                f"'{text}' can mean {', '.join(found)}", hint="type a few letters more"
-            )
-        return text if text in found else found[0]
+            return jobs.find_one(tx, text)
 
     # --- tokens ----------------------------------------------------------------------------------
 
@@ -196,7 +197,7 @@ class Control:
         def step(job: Job, tx: Connection) -> Change:
             if job.state is not JobState.QUEUED:
                 return Change(job)
-            return lifecycle.place(job, cluster, ranks_by_node, now, newest(tx, job_id))
+            return lifecycle.place(job, cluster, ranks_by_node, now, resumes_from(tx, job))
 
         return self.change(job_id, step)
 
@@ -206,7 +207,7 @@ class Control:
         def step(job: Job, tx: Connection) -> Change:
             if not lifecycle.wants_grant(job, now):
                 return Change(job)
-            return lifecycle.grant_in_place(job, now, newest(tx, job_id))
+            return lifecycle.grant_in_place(job, now, resumes_from(tx, job))
 
         return self.change(job_id, step)
 
@@ -226,10 +227,9 @@ class Control:
         return self._waiting.get(job.id, job.reason) if waits else job.reason
 
 
-def newest(tx: Connection, job_id: str) -> tuple[int, int] | None:
-    """Id and step of the newest committed checkpoint."""
-    found = checkpoints.newest(tx, job_id)
-    return (found.id, found.step) if found else None
+def _stays_here(cluster: str, views: list[ClusterView]) -> bool:
+    """Whether a job can run on the embedded cluster alone: others lack the submitter's python."""
+    return cluster == EMBEDDED or (cluster == ANY and all(view.name == EMBEDDED for view in views))
 
 
 def new_job(spec: JobSpec, *, code: str, user: str, now: float) -> Job:
@@ -266,6 +266,8 @@ def new_job(spec: JobSpec, *, code: str, user: str, now: float) -> Job:
             queue_timeout_s=limits.queue,
             grace_s=limits.grace,
             keep_last=spec.checkpoints.keep_last,
+            keep_best=spec.checkpoints.keep_best.rule,
+            sets_up=spec.python.requirements is not None,
         ),
         submitted_at=now,
         queued_at=now,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+
+from sqlalchemy import Connection
 
 from launcher.errors import ConflictError, NotFoundError
 from launcher.model import lifecycle
@@ -66,7 +69,8 @@ class Executors:
         unwanted: list[WantedAllocation] = []
         with self._control.store.read() as tx:
             self._check_fence(clusters.get(tx, cluster), cluster, fence)
-            for allocation in jobs.unreleased(tx, cluster):
+            unreleased = jobs.unreleased(tx, cluster)
+            for allocation in (*unreleased, *self._brought_back(tx, cluster, unreleased)):
                 job = jobs.get(tx, allocation.job_id)
                 if job is None:
                     continue
@@ -77,6 +81,19 @@ class Executors:
         desired = Desired("", tuple(wanted), tuple(unwanted))
         content = json.dumps(encode(desired), sort_keys=True).encode()
         return replace(desired, version=hashlib.sha256(content).hexdigest()[:16])
+
+    def _brought_back(
+        self, tx: Connection, cluster: str, unreleased: Sequence[Allocation]
+    ) -> Iterator[Allocation]:
+        """What was given back and is there again: an old answer of ours was carried out late.
+
+        Nothing of it is wanted, and nobody else would ever give it back.
+        """
+        known = {allocation.id for allocation in unreleased}
+        for name in sorted(self._control.floor.held(cluster) - known):
+            allocation = jobs.allocation(tx, name)
+            if allocation is not None and allocation.state is AllocationState.GONE:
+                yield allocation
 
     def take(self, report: Report) -> str:
         """Take an executor's report; gives the receipt that its next one shall carry."""

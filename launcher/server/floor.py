@@ -17,6 +17,8 @@ from launcher.model.wire import AllocationReport, Report
 from launcher.scheduler.state import ClusterView, NodeView
 from launcher.store import clusters
 
+EMBEDDED = "local"
+"""The cluster that an embedded server brings along."""
 LIVE_S = 15.0
 """An executor that was silent for longer does not speak for its cluster."""
 
@@ -62,6 +64,11 @@ class Floor:
         with self._lock:
             self._heard[cluster] = _Heard(self._clock())
 
+    def gone(self, cluster: str) -> None:
+        """Its executor is known to have ended: nobody need wait for its silence to last."""
+        with self._lock:
+            self._heard[cluster] = _Heard(self._clock() - LIVE_S)
+
     def silent_s(self, cluster: str) -> float:
         """Since when nothing was heard; after a restart of the server, since that."""
         known = self._heard.get(cluster)
@@ -75,6 +82,12 @@ class Floor:
         known = self._heard.get(cluster)
         return known.states.get(allocation) if known else None
 
+    def held(self, cluster: str) -> set[str]:
+        """Ids of the allocations that are there in any state but gone, as its executor says."""
+        known = self._heard.get(cluster)
+        states = known.states.values() if known else ()
+        return {held.id for held in states if held.state != "gone"}
+
     def is_node_alive(self, cluster: str, node_id: str) -> bool:
         known = self._heard.get(cluster)
         if known is None or known.report is None:
@@ -85,6 +98,8 @@ class Floor:
         """Every cluster as the scheduler sees it."""
         views = []
         for row in clusters.all(tx):
+            if row.kind == clusters.DETACHED:
+                continue
             known = self._heard.get(row.name)
             nodes = known.report.nodes if known and known.report else row.nodes
             views.append(

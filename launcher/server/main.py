@@ -14,6 +14,7 @@ import uvicorn
 from launcher import __version__
 from launcher.clusters.local import LocalRay
 from launcher.errors import ConflictError, LauncherError
+from launcher.model.outputs import OutputLimits
 from launcher.scheduler.state import ClusterView, NodeView
 from launcher.server.embedded import keep_executor
 from launcher.server.floor import Floor
@@ -32,6 +33,7 @@ def serve(
     database_url: str | None = None,
     public_url: str | None = None,
     embedded: bool = False,
+    output_limits: OutputLimits | None = None,
 ) -> None:
     """Serve until the process is told to end.
 
@@ -42,6 +44,7 @@ def serve(
         database_url: PostgreSQL in place of SQLite.
         public_url: how others reach this server, where that differs from host and port.
         embedded: this user's own server: keeps an executor with Ray on this machine.
+        output_limits: how much of a job's outputs is kept.
 
     Raises:
         ConflictError: another server runs on this folder.
@@ -58,17 +61,27 @@ def serve(
     if running is not None:
         raise ConflictError(f"a server runs on {state_dir} already: {running}")
     listening = _bind(host, port) if port else _bind_own_port(state_dir, host)
-    named = socket.gethostname() if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared
-    url = public_url or f"http://{named}:{listening.getsockname()[1]}"
+    listens_everywhere = host in {"0.0.0.0", "::"}  # noqa: S104 - compared
+    named = socket.gethostname() if listens_everywhere else host
+    port = listening.getsockname()[1]
+    url = public_url or f"http://{named}:{port}"
+    # Whoever is on this machine needs no name of it to be known.
+    own_url = f"http://127.0.0.1:{port}" if listens_everywhere else url
     token = own_token(state_dir)
     store = open_store(state_dir, database_url)
     server: list[uvicorn.Server] = []
     settings = Settings(
-        state_dir, url, token, embedded, lambda: setattr(server[0], "should_exit", True)
+        state_dir,
+        url,
+        token,
+        embedded,
+        lambda: setattr(server[0], "should_exit", True),
+        output_limits or OutputLimits(),
+        open_port=port if listens_everywhere and not public_url else None,
     )
     floor = Floor(expected=_embedded_cluster(state_dir) if embedded else None)
     if embedded:
-        keep_executor(state_dir, url, token)
+        keep_executor(state_dir, own_url, token)
     # Ray starts while the web framework is imported.
     from launcher.server.app import make_app
 
@@ -80,7 +93,7 @@ def serve(
         ws="none",
     )
     server.append(uvicorn.Server(config))
-    write_record(state_dir / SERVER, url=url, version=__version__)
+    write_record(state_dir / SERVER, url=own_url if embedded else url, version=__version__)
     log.info("serving %s from %s", url, state_dir)
     try:
         server[0].run(sockets=[listening])

@@ -20,6 +20,7 @@ from launcher.errors import LauncherError, UnreachableError
 from launcher.transport import Connection
 
 START_TIMEOUT_S = 60.0
+_LISTEN, _LOOPBACK = "listen", "127.0.0.1"
 _POLL_S = 0.02
 SERVER, EXECUTOR = "server.json", "executor.json"
 """Who runs: {"pid", "start", ...}; `start` tells the process from a later one of that pid."""
@@ -86,6 +87,19 @@ def own_token(state_dir: Path) -> str:
     return token
 
 
+def listens_on(state_dir: Path) -> str:
+    """The address that this folder's server listens on; this machine alone unless chosen."""
+    with suppress(FileNotFoundError):
+        return (state_dir / _LISTEN).read_text().strip() or _LOOPBACK
+    return _LOOPBACK
+
+
+def choose_listening(state_dir: Path, host: str) -> None:
+    """From its next start on the server listens on that address."""
+    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (state_dir / _LISTEN).write_text(host)
+
+
 def process_memory(pid: int) -> int | None:
     """Bytes of a process, shared pages counted in part; None when it is gone."""
     found = _processes.stat(pid)
@@ -96,7 +110,10 @@ def _start(state_dir: Path) -> str:
     log = state_dir / "server.log"
     with open(log, "ab", opener=_private) as out:
         started = subprocess.Popen(
-            [sys.executable, "-m", "launcher", "server", "--embedded", "--state-dir", state_dir],
+            [
+                *(sys.executable, "-m", "launcher", "server", "--embedded"),
+                *("--state-dir", state_dir, "--host", listens_on(state_dir)),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,

@@ -51,6 +51,8 @@ def take_status(
         lambda j: lifecycle.register(j, number, status.index, status.address),
         lambda j: _take_notes(j, number, status),
     ]
+    if status.set_up:
+        steps.append(lambda j: lifecycle.set_up(j, number, status.index, status.set_up, now))
     if status.started:
         steps.append(lambda j: lifecycle.started(j, status.started, now))
     if status.verdict is not None:
@@ -231,3 +233,15 @@ def _in_turn(job: Job, steps: Iterable[Callable[[Job], Change]]) -> Change:
     for step in steps:
         change = change.then(step(change.job))
     return change
+
+
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 5.0, 300.0
+
+
+def may_attach_again(tries: int, since_last_s: float) -> bool:
+    """Whether a lost executor of an attached cluster is sent anew: at once, then ever more seldom.
+
+    >>> may_attach_again(0, 0.0), may_attach_again(1, 4.0), may_attach_again(2, 10.0)
+    (True, False, True)
+    """
+    return tries == 0 or since_last_s >= min(_FIRST_PAUSE_S * 2 ** (tries - 1), _LONGEST_PAUSE_S)

@@ -7,9 +7,10 @@ import hmac
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from launcher.model.outputs import OutputLimits
 from launcher.server.process import process_memory
 from launcher.views import Memory
 
@@ -23,6 +24,9 @@ class Settings:
     token: str
     embedded: bool = False
     shut_down: Callable[[], None] = lambda: None
+    output_limits: OutputLimits = field(default_factory=OutputLimits)
+    open_port: int | None = None
+    """Where it listens at every address of this machine, and nobody named one."""
 
     @property
     def page_key(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from launcher.model.metric import MetricPoint, stitch
 from launcher.model.wire import WIRE_VERSION
 from launcher.server.control import Control
 from launcher.server.settings import Settings
-from launcher.store import checkpoints, clusters, jobs
+from launcher.store import checkpoints, clusters, jobs, outputs
 from launcher.store.checkpoints import StoredCheckpoint
 from launcher.store.events import StoredEvent
 from launcher.store.metrics import StoredProgress
@@ -24,8 +25,15 @@ from launcher.store.metrics import StoredProgress
 class Showing:
     """Synchronous; called from worker threads."""
 
-    def __init__(self, control: Control, settings: Settings, started_at: float) -> None:
+    def __init__(
+        self,
+        control: Control,
+        settings: Settings,
+        started_at: float,
+        note_on: Callable[[str], str] = lambda _: "",
+    ) -> None:
         self._control, self._settings, self._started_at = control, settings, started_at
+        self._note_on = note_on
 
     def job(self, job_id: str, *, with_spec: bool = True) -> views.JobView:
         """One job whole; its spec and the exits of its ranks only `with_spec`.
@@ -39,12 +47,14 @@ class Showing:
             steps = checkpoints.steps(tx, job.id)
             attempts = jobs.attempts(tx, job.id)
             nodes = self._nodes(tx, job)
+            files, size = outputs.total(tx, job.id)
         return replace(
             self._brief(job, metrics.latest(job.id), metrics.progress(job.id)),
             spec=job.spec if with_spec else None,
             attempts=tuple(_attempt(attempt, with_exits=with_spec) for attempt in attempts),
             nodes=nodes,
             checkpoints=views.CheckpointCount(len(steps), steps[-1] if steps else None),
+            outputs=views.OutputCount(files, size),
         )
 
     def jobs(self, found: list[Job]) -> list[views.JobView]:
@@ -66,8 +76,10 @@ class Showing:
                 silent_s=round(floor.silent_s(row.name), 1),
                 ray_version=row.ray_version,
                 nodes=row.nodes if floor.is_live(row.name) else (),
+                note=self._note_on(row.name),
             )
             for row in rows
+            if row.kind != clusters.DETACHED
         )
 
     def server(self) -> views.ServerView:

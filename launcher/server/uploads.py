@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+import contextlib
+from collections.abc import AsyncIterator, Generator
+from concurrent.futures import ThreadPoolExecutor, wait
 
 from launcher.errors import LauncherError
 from launcher.store.blobs import Blobs
@@ -23,13 +24,23 @@ async def put_blob(blobs: Blobs, digest: str, body: AsyncIterator[bytes]) -> int
     """
     loop = asyncio.get_running_loop()
 
-    def taken() -> Iterator[bytes]:
-        # The thread that writes pulls: the sender is never faster than the disk.
-        while block := asyncio.run_coroutine_threadsafe(_next_block(body), loop).result():
-            yield block
+    def taken() -> Generator[bytes, None, None]:
+        # The thread that writes pulls: the sender is never faster than the disk. One step ahead, so
+        # that the loop receives while the thread hashes and writes.
+        ahead = asyncio.run_coroutine_threadsafe(_next_pieces(body), loop)
+        try:
+            while pieces := ahead.result():
+                ahead = asyncio.run_coroutine_threadsafe(_next_pieces(body), loop)
+                yield from pieces
+        finally:
+            wait([ahead])  # two readers of one body would be an error
+
+    def store() -> int:
+        with contextlib.closing(taken()) as pieces:
+            return blobs.put(digest, pieces)
 
     try:
-        size = await loop.run_in_executor(_WRITERS, blobs.put, digest, taken())
+        size = await loop.run_in_executor(_WRITERS, store)
     except LauncherError:
         await _pass_over(body)
         raise
@@ -37,14 +48,16 @@ async def put_blob(blobs: Blobs, digest: str, body: AsyncIterator[bytes]) -> int
     return size
 
 
-async def _next_block(body: AsyncIterator[bytes]) -> bytes:
-    """About a MiB; empty at the end."""
-    block = bytearray()
+async def _next_pieces(body: AsyncIterator[bytes]) -> list[bytes]:
+    """About a MiB as it came, for to join it would copy it; empty at the end."""
+    pieces, size = [], 0
     async for piece in body:
-        block += piece
-        if len(block) >= _BLOCK:
+        if piece:
+            pieces.append(piece)
+            size += len(piece)
+        if size >= _BLOCK:
             break
-    return bytes(block)
+    return pieces
 
 
 async def _pass_over(body: AsyncIterator[bytes]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from launcher.model.ending import WORDS
-from launcher.model.job import Job
+from launcher.model.job import Attempt, Job
 from launcher.model.states import JobState
 from launcher.units import format_duration
 
@@ -16,25 +16,44 @@ def why(job: Job, reason: str, now: float) -> str:
         reason: why it waits, if it does.
         now: server clock.
     """
-    attempt = job.attempt
     if job.state is JobState.QUEUED:
         waited = format_duration(max(0.0, now - job.queued_at))
         return f"{job.id} has waited for {waited}: {reason or 'the scheduler has not seen it yet'}"
-    if job.state is JobState.STARTING and attempt is not None:
-        if attempt.is_over:
-            left_s = max(0.0, job.not_before - now)
-            return f"{job.id} starts attempt {attempt.number + 1} in {format_duration(left_s)}"
-        return f"{job.id} starts attempt {attempt.number}: {_awaited(job)}"
-    if job.state is JobState.CANCELLING and attempt is not None:
-        asked = format_duration(max(0.0, now - (attempt.stopping_since or now)))
-        return f"{job.id} was cancelled {asked} ago: {_awaited(job)}"
-    if job.state is JobState.RUNNING and attempt is not None:
-        ran = format_duration(max(0.0, now - (attempt.started_at or now)))
-        stopping = (
-            f", which is being stopped: {WORDS[attempt.stopping]}" if attempt.stopping else ""
-        )
-        return f"{job.id} has run attempt {attempt.number} for {ran}{stopping}"
+    doing = _doing(job, job.attempt, now) if job.attempt is not None else ""
+    if doing:
+        return f"{job.id} {doing}"
     return f"{job.id} is {job.state}{': ' if job.reason else ''}{job.reason}"
+
+
+def _doing(job: Job, attempt: Attempt, now: float) -> str:
+    def since(moment: float | None) -> str:
+        return format_duration(max(0.0, now - (moment or now)))
+
+    match job.state:
+        case JobState.SETUP:
+            done = f"has been setting up its environment for {since(attempt.granted_at)}"
+            return f"{done}: {_to_set_up(job)}"
+        case JobState.STARTING if attempt.is_over:
+            left = format_duration(max(0.0, job.not_before - now))
+            return f"starts attempt {attempt.number + 1} in {left}"
+        case JobState.STARTING:
+            return f"starts attempt {attempt.number}: {_awaited(job)}"
+        case JobState.CANCELLING:
+            return f"was cancelled {since(attempt.stopping_since)} ago: {_awaited(job)}"
+        case JobState.RUNNING:
+            stop = attempt.stopping
+            words = f", which is being stopped: {WORDS[stop]}" if stop else ""
+            return f"has run attempt {attempt.number} for {since(attempt.started_at)}{words}"
+    return ""
+
+
+def _to_set_up(job: Job) -> str:
+    allocation, attempt = job.allocation, job.attempt
+    if allocation is None or attempt is None or not all(slot.address for slot in allocation.slots):
+        return _awaited(job)
+    busy = [slot.index for slot in allocation.slots if slot.set_up < attempt.number]
+    where = f"node{'s' * (len(busy) > 1)} {', '.join(map(str, busy[:8]))}"
+    return f"it is being made on {where}; launcher logs {job.id} --setup shows it"
 
 
 def _awaited(job: Job) -> str:

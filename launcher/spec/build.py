@@ -9,12 +9,12 @@ from typing import Any
 
 from launcher.errors import SpecError
 from launcher.spec.complaints import Draft, on_flag
-from launcher.spec.entrypoint import is_python, parse_entrypoint
+from launcher.spec.entrypoint import is_python, one_line
 from launcher.spec.jobspec import JobSpec
 from launcher.spec.judge import judge
 from launcher.spec.load import with_files_checked
 from launcher.spec.overrides import apply_overrides, put
-from launcher.spec.values import WrongValueError
+from launcher.spec.translation import is_launch_line
 
 
 def spec_from_command(
@@ -22,7 +22,7 @@ def spec_from_command(
     *,
     name: str | None = None,
     framework: str | None = None,
-    workers: int = 1,
+    workers: int | None = None,
     workdir: str | Path = ".",
     env: Mapping[str, str] | None = None,
     overrides: Iterable[str] = (),
@@ -33,8 +33,9 @@ def spec_from_command(
     Args:
         argv: the program with its arguments, what stands behind `--`.
         name: default: the program's.
-        framework: default: pytorch for a python program, else command.
-        workers: number of workers.
+        framework: default: pytorch for a python program, that of another launcher's line, else
+            command.
+        workers: number of workers; default: 1, or what the line of another launcher says.
         workdir: folder that is sent, relative to the current one.
         env: environment variables of the program.
         overrides: `key=value`, as `--set` takes them.
@@ -46,13 +47,17 @@ def spec_from_command(
     if not argv:
         hint = "write it behind --, as in: launcher run --workers 2 -- train.py --epochs 5"
         raise SpecError("no program is given", hint=hint)
-    framework = framework or ("pytorch" if is_python(argv) else "command")
+    if is_launch_line(argv):
+        entrypoint: str | list[str] = list(argv)  # it says which framework when it is judged
+    else:
+        framework = framework or ("pytorch" if is_python(argv) else "command")
+        entrypoint = one_line(argv, framework)
     draft = Draft("command line")
     draft.values[()] = draft.keys[()] = on_flag("command line")
     for path, value, flag in (
         (("name",), name, f"--name {name}"),
         (("framework",), framework, f"--framework {framework}"),
-        (("entrypoint",), _entrypoint(argv, framework), f"-- {shlex.join(argv)}"),
+        (("entrypoint",), entrypoint, f"-- {shlex.join(argv)}"),
         (("workdir",), str(workdir), f"--workdir {workdir}"),
         (("resources", "workers"), workers, f"--workers {workers}"),
         *((("env", key), text, f"--env {key}={text}") for key, text in (env or {}).items()),
@@ -66,13 +71,3 @@ def spec_from_command(
 def _put_written(draft: Draft, path: tuple[str, ...], value: Any, flag: str) -> None:
     if value is not None:
         put(draft, path, value, on_flag(flag))
-
-
-def _entrypoint(argv: Sequence[str], framework: str) -> str | list[str]:
-    """One line where it means the same, as people write it; else the list."""
-    line = shlex.join(argv)
-    try:
-        same = parse_entrypoint(line, framework) == parse_entrypoint(list(argv), framework)
-    except WrongValueError:
-        return list(argv)  # the complaint comes when the draft is judged
-    return line if same else list(argv)

@@ -8,7 +8,7 @@ import yaml
 from pydantic import BaseModel
 
 from launcher import units
-from launcher.spec.jobspec import JobSpec, Resources
+from launcher.spec.jobspec import JobSpec, Outputs, Resources
 
 _DURATIONS = frozenset({"backoff", "run", "start", "queue", "grace"})
 _SIZES = frozenset({"memory_per_worker"})
@@ -52,6 +52,8 @@ def _written(part: BaseModel) -> dict[str, Any]:
 
 def written_value(key: str, value: Any) -> Any:
     """A value in the form that a user would write under this key."""
+    if isinstance(value, Outputs) and value.rank == 0:
+        return list(value.paths)
     if isinstance(value, BaseModel):
         return _written(value)
     if isinstance(value, tuple):

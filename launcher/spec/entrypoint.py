@@ -12,6 +12,9 @@ import shlex
 from collections.abc import Sequence
 
 from launcher.model.launch import Entrypoint
+from launcher.spec.shellwords import split_line
+from launcher.spec.translation import is_launch_line, translate
+from launcher.spec.unbuilt import FRAMEWORKS_NOT_BUILT
 from launcher.spec.values import WrongValueError
 
 _PYTHON = re.compile(r"python3?")
@@ -20,22 +23,6 @@ _FLAG = re.compile(r"-[bBdEIOPqRsSuvx]+")
 _FLAG_WITH_VALUE = re.compile(r"-[XW]")
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
-
-_LAUNCHER = re.compile(
-    r"(torchrun|accelerate\s+launch|horovodrun|deepspeed"
-    r"|\S*python[\d.]*\s+(?:-u\s+)?-m\s+torch\.distributed\.(?:run|launch))(?=\s|$)"
-)
-_PROCESSES = re.compile(
-    r"--(?:nproc[-_]per[-_]node|num[-_]processes|num[-_]gpus)[\s=]+(\d+)|-np\s+(\d+)"
-)
-_NODES = re.compile(r"--nnodes[\s=]+(\d+)")
-
-_SINGLE_QUOTED = r"'[^']*'|\\."
-_QUOTED = _SINGLE_QUOTED + r'|"(?:\\.|[^"\\])*"'
-_EXPANSION = re.compile(r"\$[A-Za-z_{(]\w*\}?|`")
-_OPERATOR = re.compile(
-    r"(?<!\S)(?:&&?|\|\|?|;|\d?>>?(?:&\d)?|<)(?!\S)|;(?=\s|$)|(?<!\S)~(?=/|\s|$)|\*"
-)
 
 
 def parse_entrypoint(value: str | Sequence[str], framework: str) -> Entrypoint:
@@ -52,7 +39,17 @@ def parse_entrypoint(value: str | Sequence[str], framework: str) -> Entrypoint:
         if isinstance(value, str):
             return Entrypoint("shell", (value,))
         return Entrypoint("exec", tuple(value))
-    return _python_program(_words(value) if isinstance(value, str) else list(value))
+    return _python_program(split_line(value) if isinstance(value, str) else list(value))
+
+
+def one_line(words: Sequence[str], framework: str) -> str | list[str]:
+    """Words as people write them: one line where it means the same; else the list."""
+    line = shlex.join(words)
+    try:
+        same = parse_entrypoint(line, framework) == parse_entrypoint(list(words), framework)
+    except WrongValueError:
+        return list(words)  # the complaint comes when the draft is judged
+    return line if same else list(words)
 
 
 def is_python(argv: Sequence[str]) -> bool:
@@ -70,54 +67,25 @@ def program_name(program: Entrypoint) -> str:
     return posixpath.splitext(posixpath.basename(first))[0]
 
 
-def _words(line: str) -> list[str]:
-    joined = line.replace("\\\n", " ")
-    _refuse_shell_words(joined)
-    try:
-        return shlex.split(joined)
-    except ValueError:
-        raise WrongValueError("a quote in it is opened and never closed: {value}") from None
-
-
-def _refuse_shell_words(line: str) -> None:
-    found = _EXPANSION.search(re.sub(_SINGLE_QUOTED, "q", line)) or _OPERATOR.search(
-        re.sub(_QUOTED, "q", line)
-    )
-    if found:
-        word = found.group()
-        instead = {"*": "write the names", "~": "write the path", "$": "write its value"}
-        raise WrongValueError(
-            f"no shell reads this line, so {word} would reach the program as it stands; "
-            f"{instead.get(word[0], 'remove it')}, put it in single quotes if it is meant so, "
-            "or use framework: command"
-        )
-
-
 def _refuse_other_launchers(value: str | Sequence[str], framework: str) -> None:
-    lines = value.replace("\\\n", " ").splitlines() if isinstance(value, str) else [" ".join(value)]
-    for line in map(str.strip, lines):
-        found = _LAUNCHER.match(line)
-        if found and found.group().startswith("horovodrun"):
-            raise WrongValueError("horovodrun belongs to framework: horovod, not in this version")
-        if found:
-            tool = " ".join(found.group().split())
-            pytorch = "framework: pytorch, " * (framework != "pytorch")
+    """What is still here was not translated: a line within a script, or a spec made in python."""
+    if isinstance(value, str):
+        lines = [line.split() for line in value.replace("\\\n", " ").splitlines()]
+    else:
+        lines = [list(value)]
+    for words in lines:
+        line = translate(words) if is_launch_line(words) else None
+        if line is None:
+            continue
+        if line.framework in FRAMEWORKS_NOT_BUILT:
             raise WrongValueError(
-                f"{tool} is not needed, the launcher starts the processes itself; "
-                f"write {pytorch}{_instead(line[found.end() :])}"
+                f"{line.tool} belongs to framework: {line.framework}, not in this version"
             )
-
-
-def _instead(rest: str) -> str:
-    """The keys that replace another launcher's line; `rest` follows the launcher's name."""
-    program = re.search(r"(?:-m\s+[A-Za-z_][\w.]*|(?<!\S)\S+\.py)(?=\s|$).*", rest)
-    per_node, nodes = _PROCESSES.search(rest), _NODES.search(rest)
-    workers = "N} (N: how many processes"
-    if per_node:
-        count = int(per_node.group(1) or per_node.group(2)) * int(nodes[1] if nodes else 1)
-        workers = f"{count}}}"
-    line = program.group() if program else "train.py ARGUMENTS"
-    return f"entrypoint: {line} and resources: {{workers: {workers}" + ")" * (not per_node)
+        other = line.framework if framework != line.framework else ""
+        raise WrongValueError(
+            f"{line.tool} is not needed, the launcher starts the processes itself; "
+            f"write {line.spec_words(framework=other)}"
+        )
 
 
 def _python_program(words: list[str]) -> Entrypoint:

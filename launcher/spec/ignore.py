@@ -19,8 +19,14 @@ _NEVER_SENT = {
     ".svn": "version control",
     "__pycache__": "compiled python",
     ".venv": "virtual environment",
+    ".launcher-replaced": "put aside by jobs in place",
 }
-_ENVIRONMENT_MARKS = ("pyvenv.cfg", "conda-meta")
+_MARKS = {
+    "pyvenv.cfg": "virtual environment",
+    "conda-meta": "virtual environment",
+    ".launcher-archive": "archive of a job",
+}
+"""What is in a folder that is never sent."""
 
 
 class _Pattern:
@@ -159,6 +165,4 @@ def _patterns(lines: Iterable[str]) -> Iterator[_Pattern]:
 def _litter(folder: Path) -> str | None:
     if folder.name in _NEVER_SENT:
         return _NEVER_SENT[folder.name]
-    if any((folder / mark).exists() for mark in _ENVIRONMENT_MARKS):
-        return "virtual environment"
-    return None
+    return next((kind for mark, kind in _MARKS.items() if (folder / mark).exists()), None)

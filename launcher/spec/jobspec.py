@@ -7,6 +7,7 @@ the others are refused by name (unbuilt.py).
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -14,6 +15,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
@@ -21,8 +23,20 @@ from pydantic import (
 )
 
 from launcher import names
+from launcher.model.checkpoint import KeepBest
 from launcher.model.launch import Entrypoint
 from launcher.spec.entrypoint import parse_entrypoint, program_name
+from launcher.spec.files import (
+    JobReference,
+    LinkName,
+    LinkTarget,
+    Patterns,
+    also_a_list,
+    links_apart,
+    list_or_section,
+    whose,
+)
+from launcher.spec.requirements import requirements_value
 from launcher.spec.unbuilt import FRAMEWORKS_NOT_BUILT
 from launcher.spec.values import (
     Amount,
@@ -44,6 +58,7 @@ from launcher.spec.values import (
     kind_of,
     sendable,
 )
+from launcher.spec.watching import Watch, behind_links
 
 FRAMEWORKS = ("pytorch", "command")
 """The frameworks that this version runs."""
@@ -110,10 +125,40 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
+def _interpreter(value: str) -> str:
+    if "$" in value:
+        raise WrongValueError("{value}: variables are not expanded; write the path itself")
+    if re.search(r"\s-", value):
+        raise WrongValueError(
+            "{value} is more than a path; flags are written in the entrypoint: python -u train.py"
+        )
+    return value.strip()
+
+
 class Python(_Part):
-    interpreter: Text | None = None
-    """Path of the python that runs the program, on the nodes. Without it: on the embedded cluster
-    the python of the shell that submits, elsewhere the cluster's own."""
+    interpreter: Annotated[Text, AfterValidator(_interpreter)] | None = None
+    """Path of the python that runs the program, on the nodes: a relative one begins in the job's
+    folder, `~` is the home of the nodes' user, a bare name is looked up on the nodes' PATH. Without
+    it: on the embedded cluster the python of the project that submits, elsewhere the cluster's
+    own."""
+    requirements: (
+        Annotated[
+            str | tuple[str, ...],
+            BeforeValidator(requirements_value),
+            WithJsonSchema(
+                {
+                    "anyOf": [
+                        {"type": "string", "minLength": 1},
+                        {"type": "array", "items": {"type": "string"}, "minItems": 1},
+                    ]
+                }
+            ),
+        ]
+        | None
+    ) = None
+    """Packages of the program, as a list or a file of the workdir (requirements.txt,
+    pyproject.toml). Each node makes an environment of them with uv, once for all jobs that want the
+    same; docs/environments.md tells more. Without it: those that the interpreter has."""
 
 
 class Resources(_Part):
@@ -184,9 +229,52 @@ class Resources(_Part):
         return workers <= nodes * each if self.uneven else workers == nodes * each
 
 
+class Best(_Part):
+    metric: Text | None = None
+    """Name of a reported metric, as `val_loss`. Without it: none is kept for its figures."""
+    mode: Literal["min", "max"] | None = None
+    """Whether its lowest (`min`) or its highest value (`max`) is the best."""
+    keep: Count = 1
+    """How many of the best are kept."""
+
+    @model_validator(mode="after")
+    def _check_complete(self) -> Best:
+        if self.metric is None and (self.mode, self.keep) != (None, 1):
+            raise WrongValueError("names no metric; add metric: val_loss", at=())
+        if self.metric is not None and self.mode is None:
+            raise WrongValueError("has no mode; add mode: min for a loss, mode: max for a score")
+        return self
+
+    @property
+    def rule(self) -> KeepBest | None:
+        """The rule, if there is one."""
+        if self.metric is None or self.mode is None:
+            return None
+        return KeepBest(self.metric, self.mode, self.keep)
+
+
 class Checkpoints(_Part):
+    watch: Watch = ()
+    """Files and folders that the program saves by itself, as `[snapshot.pt, runs/checkpoint-*]`:
+    they are kept as checkpoints while it runs, and put back before every attempt. Absolute paths
+    are kept too, and never put back. docs/checkpoints.md tells more."""
+    watch_per_node: Flag = False
+    """Every node has watched files of its own. Without it: those of the lowest node that saved them
+    are put back on all."""
     keep_last: Count = 2
     """How many of the newest committed checkpoints are kept."""
+    keep_best: Annotated[Best, Section] = Best()
+    """Checkpoints that are kept for their figures, beside the newest."""
+
+
+class Outputs(_Part):
+    paths: Patterns = ()
+    """Paths in the job's folder, as `plots/*.png` or `export/**/*.onnx`; a folder means all in
+    it."""
+    rank: Annotated[
+        Literal[0, "all"], BeforeValidator(whose), WithJsonSchema({"enum": [0, "all"]})
+    ] = 0
+    """`0`: from the node of rank 0; `all`: from every node."""
 
 
 class Retries(_Part):
@@ -229,11 +317,17 @@ class JobSpec(_Part):
         ),
     ]
     """The program as its author runs it: `train.py --epochs 5`, `python -u train.py`,
-    `-m package.module`, or a list of words. With `framework: command` a text is a script of
-    `bash -e`, a list is executed as it is."""
+    `-m package.module`, or a list of words. A line of torchrun, accelerate launch or deepspeed is
+    read into the keys that its flags mean (docs/from-torchrun.md). With `framework: command` a text
+    is a script of `bash -e`, a list is executed as it is."""
     workdir: Text = "."
     """Folder that is sent to the nodes, relative to the spec's own. What .gitignore and
     .launcherignore name is left out."""
+    in_place: Flag = False
+    """The program runs in `workdir` itself, of which nothing is sent; only on the embedded cluster.
+    `--in-place` sets it for one submit."""
+    links: Annotated[dict[LinkName, LinkTarget], Section, AfterValidator(links_apart)] = {}
+    """Symlinks that are made in the job's folder on every node, as `{data: /mnt/imagenet}`."""
     env: Annotated[dict[EnvName, EnvText], Section] = {}
     """Environment variables of the program."""
     python: Annotated[Python, Section] = Python()
@@ -242,6 +336,14 @@ class JobSpec(_Part):
     """What the job needs of the cluster."""
     checkpoints: Annotated[Checkpoints, Section] = Checkpoints()
     """What is kept of the checkpoints."""
+    outputs: Annotated[
+        Outputs, BeforeValidator(list_or_section), Field(json_schema_extra=also_a_list)
+    ] = Outputs()
+    """Files that are kept when an attempt has ended, also a failed one: pictures, tables, exported
+    models. A list is short for `paths`."""
+    from_job: JobReference | None = None
+    """The first attempt resumes from another job's newest checkpoint, `digits-k3m9ap`, or from that
+    of a step, `digits-k3m9ap@400`. `--from` sets it for one submit."""
     retries: Annotated[Retries, Section] = Retries()
     """What happens when the program fails."""
     timeouts: Annotated[Timeouts, Section] = Timeouts()
@@ -277,6 +379,27 @@ class JobSpec(_Part):
         if self.name is None:
             # The model is frozen for its users; here it is still being made.
             object.__setattr__(self, "name", names.slug(program_name(self.program)))
+        return self
+
+    @model_validator(mode="after")
+    def _leave_the_users_folder_alone(self) -> JobSpec:
+        if self.in_place and self.links:
+            raise WrongValueError(
+                "are made in the job's own folder, and in_place there is none; "
+                "make the symlinks in the folder yourself, or leave in_place out",
+                at=("links",),
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _watched_files_can_be_found(self) -> JobSpec:
+        for index, words in behind_links(self.checkpoints.watch, self.links.items()):
+            raise WrongValueError(words, at=("checkpoints", "watch", index))
+        if self.checkpoints.watch_per_node and not self.checkpoints.watch:
+            raise WrongValueError(
+                "does nothing without checkpoints.watch; add it, or remove the line",
+                at=("checkpoints", "watch_per_node"),
+            )
         return self
 
     @property

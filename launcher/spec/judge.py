@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from launcher.spec.complaints import Complaint, Draft, dotted, in_file, refusal
 from launcher.spec.hints import hint_for
 from launcher.spec.jobspec import JobSpec
+from launcher.spec.translation.into_draft import translate_entrypoint
 from launcher.spec.unbuilt import KEYS_NOT_BUILT
 from launcher.spec.values import Path, WrongValueError, did_you_mean, kind_of
 
@@ -22,6 +23,7 @@ def judge(draft: Draft) -> JobSpec:
     Raises:
         SpecError: all complaints, those of reading the draft among them.
     """
+    translate_entrypoint(draft)
     try:
         spec = JobSpec.model_validate(draft.data)
     except ValidationError as error:
@@ -67,6 +69,8 @@ def _complain(draft: Draft, fault: ErrorDetails) -> None:
         value = _part(value, problem.at)
         path += problem.at
         on_key = path[0] == "env"
+        if path in draft.unread:
+            return None
     text = _words(fault, problem, value).replace("{value}", draft.shown(path, value))
     text = text.replace(
         "{keys}",

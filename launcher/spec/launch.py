@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from launcher.model.launch import Launch
+from launcher.model.launch import Launch, Requirements
+from launcher.model.outputs import OutputRule
 from launcher.spec.jobspec import JobSpec
 
 
@@ -26,7 +27,7 @@ def to_launch(spec: JobSpec, job_id: str, code: str) -> Launch:
     Raises:
         ValueError: nobody has called `decide_gpus`.
     """
-    resources, timeouts = spec.resources, spec.timeouts
+    resources, timeouts, paths = spec.resources, spec.timeouts, spec.outputs.paths
     if resources.gpus_per_worker is None:
         raise ValueError("resources.gpus_per_worker is undecided: call decide_gpus before")
     return Launch(
@@ -39,10 +40,23 @@ def to_launch(spec: JobSpec, job_id: str, code: str) -> Launch:
         cpus_per_worker=resources.cpus_per_worker,
         env=dict(spec.env),
         python=spec.python.interpreter,
+        requirements=_requirements(spec),
         code=code,
         max_restarts=spec.retries.max,
         start_timeout_s=timeouts.start,
         run_timeout_s=timeouts.run,
         grace_s=timeouts.grace,
         stop_signal=spec.stop_signal,
+        in_place=spec.workdir if spec.in_place else None,
+        links=dict(spec.links),
+        watch=spec.checkpoints.watch,
+        watch_per_node=spec.checkpoints.watch_per_node,
+        outputs=OutputRule(paths, spec.outputs.rank == "all") if paths else None,
     )
+
+
+def _requirements(spec: JobSpec) -> Requirements | None:
+    wanted = spec.python.requirements
+    if wanted is None:
+        return None
+    return Requirements(file=wanted) if isinstance(wanted, str) else Requirements(lines=wanted)

@@ -13,7 +13,8 @@ from launcher.spec.document import read_document
 from launcher.spec.jobspec import JobSpec
 from launcher.spec.judge import judge
 from launcher.spec.overrides import apply_overrides
-from launcher.spec.program import check_program
+from launcher.spec.program import check_program, check_requirements
+from launcher.spec.watching import inside_workdir
 
 _LARGEST_SPEC = 2**20
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -56,6 +57,9 @@ def with_files_checked(spec: JobSpec, draft: Draft, *, folder: Path) -> JobSpec:
     workdir = (folder / Path(spec.workdir).expanduser()).resolve()
     if workdir.is_dir():
         check_program(spec, workdir, draft)
+        check_requirements(spec, workdir, draft)
+        for index, words in inside_workdir(spec.checkpoints.watch, workdir):
+            draft.complain(("checkpoints", "watch", index), words)
     else:
         missing = f"does not exist{_near(workdir)}"
         what = "is a file, not a folder" if workdir.exists() else missing

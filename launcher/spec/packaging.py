@@ -7,30 +7,36 @@ and gzip -1 doubled the processor time of packing 1,000 source files (28 MiB: 0.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import tarfile
 import tempfile
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from launcher.errors import LauncherError, SpecError
+from launcher.spec import remembered
+from launcher.spec.tar import TarWriter
 from launcher.spec.workdir import Item, Listing, list_workdir, unreadable
 from launcher.units import format_size
 
 LIMIT_BYTES = 500 * 2**20
 _LARGEST_SHOWN = 10
+_BUFFER = 2**20
 
 
 @dataclass(frozen=True)
 class Package:
-    """A packed workdir. Whoever asked for it removes `tar` when it is sent."""
+    """A packed workdir."""
 
     sha256: str
     """Of the bytes of the tar; depends on names, contents and executable bits alone."""
-    tar: Path
+    tar: Path | None
+    """To be removed by who asked for it. None: none was made, for the receiver has it."""
     files: int
     total_bytes: int
     """Of the contents; the tar is a little larger."""
@@ -51,7 +57,9 @@ def pack(
     *,
     limit_bytes: int = LIMIT_BYTES,
     required: Iterable[str] = (),
+    links: Collection[str] = (),
     folder: Path | None = None,
+    is_known: Callable[[str], bool] | None = None,
 ) -> Package:
     """Packs a workdir in one pass, never holding a whole file in memory.
 
@@ -59,17 +67,21 @@ def pack(
         workdir: what is packed, without what its ignore files name and litter.
         limit_bytes: limit of the contents.
         required: files that must be in it, as the entrypoint's script.
+        links: paths in it where the nodes will have links of the spec.
         folder: where the tar is made; default: the folder for temporary files.
+        is_known: whether the receiver has the package of that sha256: then a workdir that did not
+            change since it was packed last is not read, and no tar is made.
 
     Raises:
         SpecError: every complaint about the workdir, one a line.
     """
+    wish = _Wish(limit_bytes, tuple(required), links, folder, is_known)
     try:
-        return _pack_once(workdir, limit_bytes, required, folder)
+        return _pack_once(workdir, wish)
     except _ChangedError:
         pass  # an editor that saves, a cache that is cleared: once more, from the beginning
     try:
-        return _pack_once(workdir, limit_bytes, required, folder)
+        return _pack_once(workdir, wish)
     except _ChangedError as error:
         raise SpecError(
             f"{error.path}: changes while the workdir is packaged",
@@ -77,24 +89,63 @@ def pack(
         ) from error
 
 
-def _pack_once(
-    workdir: Path, limit_bytes: int, required: Iterable[str], folder: Path | None
-) -> Package:
-    listing = list_workdir(workdir)
-    _check(listing, workdir, limit_bytes, required)
+def preview(workdir: Path, *, required: Iterable[str] = (), links: Collection[str] = ()) -> Listing:
+    """What `pack` would pack, and what it would leave out.
+
+    Raises:
+        SpecError: every complaint about the workdir, one a line.
+    """
+    listing = list_workdir(workdir, links)
+    _check(listing, workdir, LIMIT_BYTES, required)
+    return listing
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """The arguments of `pack`."""
+
+    limit_bytes: int
+    required: tuple[str, ...]
+    links: Collection[str]
+    folder: Path | None
+    is_known: Callable[[str], bool] | None
+
+
+def _pack_once(workdir: Path, wish: _Wish) -> Package:
+    begun_ns = time.time_ns()
+    listing = list_workdir(workdir, wish.links)
+    _check(listing, workdir, wish.limit_bytes, wish.required)
+    files = sum(item.kind == "file" for item in listing.items)
+    left_out = tuple(listing.left_out)
+    if wish.is_known is None:
+        sha256, tar = _write_tar(listing, workdir, wish.folder)
+        return Package(sha256, tar, files, listing.total_bytes, left_out)
+    seen = remembered.fingerprint(listing.items)
+    known = remembered.recall(workdir, seen)
+    if known is not None and wish.is_known(known):
+        return Package(known, None, files, listing.total_bytes, left_out)
+    sha256, tar = _write_tar(listing, workdir, wish.folder)
+    remembered.remember(workdir, seen, sha256, listing.items, begun_ns)
+    return Package(sha256, tar, files, listing.total_bytes, left_out)
+
+
+def _write_tar(listing: Listing, workdir: Path, folder: Path | None) -> tuple[str, Path]:
+    """Its sha256, and where it is."""
     try:
         descriptor, name = tempfile.mkstemp(prefix="launcher-", suffix=".tar", dir=folder)
     except OSError as error:
         raise _cannot_write(error) from error
     tar = Path(name)
     try:
-        with os.fdopen(descriptor, "wb") as opened:
-            sha256 = _write(opened, listing, workdir)
+        opened = os.fdopen(descriptor, "wb", buffering=_BUFFER)
+        try:
+            return _write(opened, listing, workdir), tar
+        finally:
+            with contextlib.suppress(OSError):  # what it could not write was told before
+                opened.close()
     except BaseException:
         tar.unlink(missing_ok=True)
         raise
-    files = sum(item.kind == "file" for item in listing.items)
-    return Package(sha256, tar, files, listing.total_bytes, tuple(listing.left_out))
 
 
 def _check(listing: Listing, workdir: Path, limit_bytes: int, required: Iterable[str]) -> None:
@@ -134,10 +185,16 @@ class _HashedFile:
         self._file = file
         self.digest = hashlib.sha256()
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes) -> None:
         self.digest.update(data)
         try:
-            return self._file.write(data)
+            self._file.write(data)
+        except OSError as error:
+            raise _cannot_write(error) from error
+
+    def flush(self) -> None:
+        try:
+            self._file.flush()
         except OSError as error:
             raise _cannot_write(error) from error
 
@@ -146,35 +203,32 @@ def _write(opened: BinaryIO, listing: Listing, workdir: Path) -> str:
     """Writes the tar; its sha256."""
     hashed = _HashedFile(opened)
     complaints = []
-    with tarfile.open(
-        fileobj=hashed,  # type: ignore[call-overload]
-        mode="w|",
-        format=tarfile.PAX_FORMAT,
-        bufsize=2**20,
-    ) as tar:
-        for item in listing.items:
-            try:
-                _add(tar, item, workdir)
-            except PermissionError as error:
-                complaints.append(unreadable(item.path, error))
+    tar = TarWriter(hashed.write)
+    for item in listing.items:
+        try:
+            _add(tar, item, workdir)
+        except PermissionError as error:
+            complaints.append(unreadable(item.path, error))
     if complaints:
         raise SpecError("\n".join(complaints))
+    tar.close()
+    hashed.flush()
     return hashed.digest.hexdigest()
 
 
-def _add(tar: tarfile.TarFile, item: Item, workdir: Path) -> None:
+def _add(tar: TarWriter, item: Item, workdir: Path) -> None:
     info = tarfile.TarInfo(item.path)  # times and owners stay zero
     if item.kind == "link":
         info.type, info.linkname, info.mode = tarfile.SYMTYPE, item.target, 0o777
-        tar.addfile(info)
+        tar.add(info)
     elif item.kind == "empty folder":
         info.type, info.mode = tarfile.DIRTYPE, 0o755
-        tar.addfile(info)
+        tar.add(info)
     else:
-        _add_file(tar, info, workdir / item.path)
+        _add_file(tar, info, f"{workdir}/{item.path}")
 
 
-def _add_file(tar: tarfile.TarFile, info: tarfile.TarInfo, file: Path) -> None:
+def _add_file(tar: TarWriter, info: tarfile.TarInfo, file: str) -> None:
     try:
         # Neither follows a link nor waits for a pipe that took the file's place meanwhile.
         descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -182,12 +236,12 @@ def _add_file(tar: tarfile.TarFile, info: tarfile.TarInfo, file: Path) -> None:
         raise
     except OSError as error:
         raise _ChangedError(info.name) from error
-    with os.fdopen(descriptor, "rb") as opened:
+    with os.fdopen(descriptor, "rb", buffering=0) as opened:
         before = os.fstat(opened.fileno())
         info.size = before.st_size
         info.mode = 0o755 if before.st_mode & 0o100 else 0o644
         try:
-            tar.addfile(info, opened)
+            tar.add(info, opened)
         except OSError as error:
             if _changed(before, opened):
                 raise _ChangedError(info.name) from error

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import difflib
 import os
+import sys
 import warnings
 from pathlib import Path
 
+from launcher.errors import SpecError
+from launcher.interpreters import choose, compiles
 from launcher.model.launch import Entrypoint
 from launcher.spec.complaints import Complaint, Draft, in_file
 from launcher.spec.jobspec import JobSpec
+from launcher.spec.requirements import needed_requirements
+from launcher.spec.values import WrongValueError
 
 
 def check_program(spec: JobSpec, workdir: Path, draft: Draft) -> None:
@@ -21,13 +26,36 @@ def check_program(spec: JobSpec, workdir: Path, draft: Draft) -> None:
     if isinstance(file, str):
         draft.complain(("entrypoint",), file)
     elif file is not None and spec.python.interpreter is None:
+        complaints = _syntax_complaints(file)
         # Another interpreter may be newer than ours, and so its grammar.
-        draft.complaints += _syntax_complaints(file)
+        if complaints and not _reads(choose(workdir).path, file):
+            draft.complaints += complaints
+
+
+def check_requirements(spec: JobSpec, workdir: Path, draft: Draft) -> None:
+    """Complains about a file of requirements that is not there, or includes one that is not."""
+    file = spec.python.requirements
+    if isinstance(file, str):
+        try:
+            needed_requirements(file, workdir)
+        except WrongValueError as error:
+            draft.complain(("python", "requirements"), str(error))
 
 
 def needed_files(spec: JobSpec) -> tuple[str, ...]:
-    """Files of the workdir without which the job cannot run: the `required` of `pack`."""
-    return spec.program.argv[:1] if spec.program.kind == "script" else ()
+    """Files of the workdir without which the job cannot run: the `required` of `pack`.
+
+    Raises:
+        SpecError: the file of requirements cannot be read.
+    """
+    script = spec.program.argv[:1] if spec.program.kind == "script" else ()
+    file = spec.python.requirements
+    if not isinstance(file, str):
+        return script
+    try:
+        return (*script, *needed_requirements(file, Path(spec.workdir)))
+    except WrongValueError as error:
+        raise SpecError(f"python.requirements: {error}") from error
 
 
 def _program_file(program: Entrypoint, workdir: Path) -> Path | str | None:
@@ -63,6 +91,10 @@ def _missing(name: str, file: Path, workdir: Path) -> str:
     if near:
         return f"{words}; did you mean {' or '.join(near[:2])}"
     return f"{words}; {'it holds ' + ', '.join(scripts[:3]) if scripts else 'no python file is'}"
+
+
+def _reads(python: str, file: Path) -> bool:
+    return python != sys.executable and compiles(python, file)
 
 
 def _scripts(workdir: Path) -> list[str]:

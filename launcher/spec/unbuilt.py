@@ -7,21 +7,14 @@ do meanwhile; it may be empty.
 from __future__ import annotations
 
 KEYS_NOT_BUILT = {
-    "links": "give the program the absolute path",
     "secrets": "",
-    "python.requirements": "install them into an environment and write python.interpreter",
     "image": "",
     "kubernetes": "",
-    "checkpoints.watch": "save through launcher.checkpoint in the program",
-    "checkpoints.watch_per_node": "",
-    "checkpoints.keep_best": "raise checkpoints.keep_last",
-    "outputs": "save them in a folder of launcher.checkpoint",
     "metrics": "call launcher.report in the program",
     "timeouts.hang": "timeouts.run ends a job that never ends by itself",
     "preemptible": "",
     "after": "",
     "array": "",
-    "from_job": "",
     "resize_every": "",
     "not_before": "",
     "notify": "",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Literal
@@ -24,6 +24,8 @@ class Item:
     size: int = 0
     target: str = ""
     """Of a link: what it points to, relative to its own folder."""
+    stamp: tuple[int, ...] = ()
+    """Of a file: times of change of contents and of inode in ns, inode, whether it can be run."""
 
 
 @dataclass
@@ -39,15 +41,20 @@ class Listing:
         return sum(item.size for item in self.items)
 
 
-def list_workdir(workdir: Path) -> Listing:
+def list_workdir(workdir: Path, links: Collection[str] = ()) -> Listing:
     """Everything that a package of the workdir holds, sorted by name, byte by byte.
+
+    Args:
+        workdir: what is listed.
+        links: paths in it where the nodes will have links of the spec. A symlink there is left out;
+            anything else that would be packaged is complained about.
 
     Raises:
         SpecError: far too many files, as when the workdir is a home folder by mistake.
     """
     listing = Listing()
     workdir = Path(os.path.realpath(workdir))
-    walk = _Walk(workdir, Ignored(workdir), listing)
+    walk = _Walk(workdir, Ignored(workdir), listing, frozenset(links))
     for item in walk.folder(workdir, ""):
         listing.items.append(item)
         if len(listing.items) > MAX_FILES:
@@ -57,15 +64,19 @@ def list_workdir(workdir: Path) -> Listing:
             )
     listing.items.sort(key=lambda item: os.fsencode(item.path))
     _leave_out_loose_links(listing, workdir)
+    listing.complaints += _below_files(listing, links)
     listing.left_out.sort()
     return listing
 
 
 class _Walk:
-    def __init__(self, workdir: Path, ignored: Ignored, listing: Listing) -> None:
+    def __init__(
+        self, workdir: Path, ignored: Ignored, listing: Listing, links: frozenset[str]
+    ) -> None:
         self._workdir = workdir
         self._ignored = ignored
         self._listing = listing
+        self._links = links
 
     def folder(self, folder: Path, relative: str) -> Iterator[Item]:
         """The items in a folder; `relative` ends with a slash unless it is empty."""
@@ -88,6 +99,8 @@ class _Walk:
         reason = self._ignored.reason(path, folder=Path(entry.path) if is_folder else None)
         if reason:
             self._listing.left_out.append((f"{path}/" if is_folder else path, reason))
+        elif path in self._links:
+            self._in_the_way(entry, path, "/" * is_folder)
         elif is_folder:
             yield from self.folder(Path(entry.path), f"{path}/")
         elif entry.is_symlink():
@@ -101,16 +114,28 @@ class _Walk:
         except FileNotFoundError:
             return
         if stat.S_ISREG(found.st_mode):
-            yield Item(path, "file", found.st_size)
+            can_run = found.st_mode & 0o100
+            stamp = (found.st_mtime_ns, found.st_ctime_ns, found.st_ino, can_run)
+            yield Item(path, "file", found.st_size, stamp=stamp)
         else:
             self._listing.left_out.append((path, "neither a file nor a folder"))
+
+    def _in_the_way(self, entry: os.DirEntry[str], path: str, slash: str) -> None:
+        """Of a link that the spec wants there."""
+        if entry.is_symlink():
+            self._listing.left_out.append((path, f"links.{path} of the spec takes its place"))
+        else:
+            self._listing.complaints.append(
+                f"{path}{slash}: stands where links.{path} shall be; "
+                f"rename one of them, or add /{path}{slash} to .launcherignore"
+            )
 
     def _link(self, entry: os.DirEntry[str], path: str) -> Iterator[Item]:
         written, target = str(Path(entry.path).readlink()), Path(os.path.realpath(entry.path))
         if not target.is_relative_to(self._workdir):
             self._listing.complaints.append(
-                f"{path}: a symlink to {written}, out of the workdir; "
-                f"add /{path} to .launcherignore and give the program {target} as an argument"
+                f"{path}: a symlink to {written}, out of the workdir; write links: "
+                f"{{{path}: {target}}} in the spec, or add /{path} to .launcherignore"
             )
         elif not target.exists():
             self._listing.left_out.append((path, f"a symlink to {written}, which does not exist"))
@@ -130,6 +155,17 @@ def _from_within(path: str, written: str, entry: os.DirEntry[str], target: Path)
     if not inside.is_absolute() and inside.parts[:1] != ("..",):
         return written
     return os.path.relpath(target, Path(entry.path).parent)
+
+
+def _below_files(listing: Listing, links: Collection[str]) -> list[str]:
+    """Links of the spec whose folder is a file or a link of the package."""
+    kinds = {item.path: item.kind for item in listing.items}
+    return [
+        f"{above}: stands where the folder of links.{name} shall be; rename one of them"
+        for name in links
+        for above in map(str, PurePath(name).parents)
+        if kinds.get(above) in {"file", "link"}
+    ]
 
 
 def _leave_out_loose_links(listing: Listing, workdir: Path) -> None:

@@ -23,6 +23,7 @@ from launcher.store.blobs import Blobs, FileBlobs
 from launcher.store.database import Database
 from launcher.store.logs import Logs
 from launcher.store.metrics import Metrics
+from launcher.store.removal import Removals
 
 __all__ = ["Store", "open_store"]
 
@@ -44,6 +45,7 @@ class Store:
         self.blobs: Blobs = FileBlobs(folder / "blobs")
         self.logs = Logs(folder / "logs")
         self.metrics = Metrics(points)
+        self.removals = Removals(folder / "removals")
 
     def migrate(self) -> None:
         """Bring the tables to this version's shape, and learn who this server is.
@@ -66,6 +68,10 @@ class Store:
     def read(self) -> AbstractContextManager[Connection]:
         """A transaction that sees one state of the database and can't change it."""
         return self._main.read()
+
+    def read_points(self) -> AbstractContextManager[Connection]:
+        """The same for the database of metric points."""
+        return self._points.read()
 
     def close(self) -> None:
         self._main.close()

@@ -10,17 +10,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, not_, select, update
 
 from launcher.errors import ConflictError, SpecError
 from launcher.model import codec
-from launcher.model.checkpoint import FileEntry, Manifest, to_prune, unsafe_path
+from launcher.model.checkpoint import FileEntry, KeepBest, Manifest, best, to_prune, unsafe_path
+from launcher.model.states import JobState
 from launcher.store import tables
 from launcher.store.rows import from_row
 
 _checkpoints, _parts = tables.checkpoints, tables.checkpoint_parts
 
 _WHOLE_GANG = -1
+_is_watched = _checkpoints.c.rank < _WHOLE_GANG
+"""Made of watched files: launcher/store/watched.py."""
 
 
 @dataclass(frozen=True)
@@ -43,21 +46,27 @@ def commit(tx: Connection, job_id: str, manifest: Manifest, now: float) -> Store
         ConflictError: other files were committed for the same attempt, step and rank.
         SpecError: a path could leave the folder, or two can't stand in one folder.
     """
-    _check_paths(manifest)
+    check_paths(manifest)
     first = _committed(tx, job_id, manifest)
     if first is not None:
         _expect_same(job_id, first.manifest, manifest)
         return first
-    row = _row(job_id, manifest) | {
-        "size": manifest.size,
-        "created_at": now,
-        "pruned": False,
-    }
-    tx.execute(_checkpoints.insert().values(row))
+    stored = insert(tx, job_id, manifest, now)
     # Parts that an earlier attempt left behind will never be whole.
     stale = and_(_parts.c.job_id == job_id, _parts.c.attempt < manifest.attempt)
     tx.execute(delete(_parts).where(stale))
-    stored = _committed(tx, job_id, manifest)
+    return stored
+
+
+def insert(
+    tx: Connection, job_id: str, manifest: Manifest, now: float, *, rank: int | None = None
+) -> StoredCheckpoint:
+    """Store a checkpoint that is new. `rank`: in the column, if not the manifest's."""
+    row = _row(job_id, manifest) | {"size": manifest.size, "created_at": now, "pruned": False}
+    if rank is not None:
+        row["rank"] = rank
+    tx.execute(_checkpoints.insert().values(row))
+    stored = _committed(tx, job_id, manifest, row["rank"])
     assert stored is not None
     return stored
 
@@ -71,7 +80,7 @@ def add_part(
         ConflictError: ranks disagree on a path or on the world size, or one sent another part.
         SpecError: the manifest names no rank of this world, or a bad path.
     """
-    _check_paths(manifest)
+    check_paths(manifest)
     if manifest.rank is None or not 0 <= manifest.rank < world_size:
         raise SpecError(f"a part of rank {manifest.rank} in a world of {world_size}")
     whole = _committed(tx, job_id, manifest, _WHOLE_GANG)
@@ -90,9 +99,11 @@ def add_part(
     return commit(tx, job_id, union, now)
 
 
-def newest(tx: Connection, job_id: str) -> StoredCheckpoint | None:
-    """The checkpoint that was committed last: what a new attempt resumes from."""
+def newest(tx: Connection, job_id: str, *, watched: bool | None = None) -> StoredCheckpoint | None:
+    """The checkpoint that was committed last; `watched`: of those of watched files, or not."""
     query = _kept(job_id).order_by(_checkpoints.c.id.desc()).limit(1)
+    if watched is not None:
+        query = query.where(_is_watched if watched else not_(_is_watched))
     return _first(tx.execute(query).mappings().first())
 
 
@@ -113,10 +124,39 @@ def get(tx: Connection, job_id: str, checkpoint_id: int) -> StoredCheckpoint | N
     return _first(tx.execute(query).mappings().first())
 
 
-def prune(tx: Connection, job_id: str, keep_last: int) -> list[StoredCheckpoint]:
-    """Give up what retention does not keep; gives those, whose blobs others may still refer to."""
+def of_any_job(tx: Connection, checkpoint_id: int) -> StoredCheckpoint | None:
+    """A checkpoint by its id alone: also one that another job began from."""
+    kept = (_checkpoints.c.id == checkpoint_id, _checkpoints.c.pruned.is_(False))
+    return _first(tx.execute(select(_checkpoints).where(*kept)).mappings().first())
+
+
+def begun_from(tx: Connection, job_id: str) -> set[int]:
+    """Those of this job that another one still needs, for it has none of its own to resume from."""
+    jobs, own = tables.jobs, _checkpoints.alias()
+    has_own = exists().where(own.c.job_id == jobs.c.id, own.c.pruned.is_(False))
+    ids = select(_checkpoints.c.id).where(_checkpoints.c.job_id == job_id)
+    needed = select(jobs.c.from_checkpoint).where(
+        jobs.c.from_checkpoint.in_(ids), jobs.c.state != JobState.SUCCEEDED.value, not_(has_own)
+    )
+    return set(tx.scalars(needed))
+
+
+def prune(
+    tx: Connection, job_id: str, keep_last: int, keep_best: KeepBest | None = None
+) -> list[StoredCheckpoint]:
+    """Give up what retention does not keep; gives those, whose blobs others may still refer to.
+
+    What programs saved by themselves and what they saved by launcher.checkpoint are counted apart:
+    a new attempt needs the newest of each.
+    """
     kept = list_(tx, job_id)
-    given_up = set(to_prune(((one.id, one.step) for one in kept), keep_last))
+    given_up: set[int] = set()
+    for watched in (False, True):
+        same = [one for one in kept if (one.manifest.watched is not None) is watched]
+        given_up.update(to_prune(((one.id, one.step) for one in same), keep_last))
+    if keep_best is not None:
+        given_up.difference_update(best(((o.id, o.manifest.metrics) for o in kept), keep_best))
+    given_up -= begun_from(tx, job_id)
     if given_up:
         gone = update(_checkpoints).where(_checkpoints.c.id.in_(given_up))
         tx.execute(gone.values(pruned=True))
@@ -159,7 +199,7 @@ def _union(job_id: str, parts: Sequence[Manifest]) -> Manifest:
     return Manifest(parts[0].attempt, parts[0].step, files, metrics, sharded=True)
 
 
-def _check_paths(manifest: Manifest) -> None:
+def check_paths(manifest: Manifest) -> None:
     paths = [entry.path for entry in manifest.files]
     for path in paths:
         if unsafe_path(path):

@@ -14,6 +14,9 @@ from launcher.store import dialect
 from launcher.store.rows import from_row
 from launcher.store.tables import clusters as _clusters
 
+DETACHED = "detached"
+"""The kind of a cluster that nobody shall use any more; jobs of its time still name it."""
+
 
 @dataclass(frozen=True)
 class Cluster:
@@ -45,6 +48,12 @@ def open_session(tx: Connection, hello: Hello, now: float) -> int:
         index_elements=["name"], set_=row | {"fence": _clusters.c.fence + 1}
     )
     return int(tx.execute(upsert.returning(_clusters.c.fence)).scalar_one())
+
+
+def detach(tx: Connection, name: str) -> None:
+    """No session speaks for the cluster any more, also none that is still there."""
+    row = {"kind": DETACHED, "nodes": [], "fence": _clusters.c.fence + 1}
+    tx.execute(update(_clusters).where(_clusters.c.name == name).values(row))
 
 
 def get(tx: Connection, name: str) -> Cluster | None:

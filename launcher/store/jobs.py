@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from launcher.errors import ConflictError
+from launcher.errors import ConflictError, NotFoundError
 from launcher.model.job import Allocation, AllocationState, Attempt, Job
 from launcher.model.states import TERMINAL, JobState
 from launcher.store import dialect, tables
@@ -101,6 +101,20 @@ def match(tx: Connection, text: str) -> list[str]:
     )
     newest_first = select(_jobs.c.id).where(begins).order_by(*_newest_first()).limit(_MATCHES)
     return list(tx.scalars(newest_first))
+
+
+def find_one(tx: Connection, text: str) -> str:
+    """Id of the one job that the text can mean.
+
+    Raises:
+        NotFoundError: no job; ConflictError: several.
+    """
+    found = match(tx, text)
+    if not found:
+        raise NotFoundError(f"no job '{text}'", hint="`launcher list` shows all jobs")
+    if len(found) > 1 and text not in found:
+        raise ConflictError(f"'{text}' can mean {', '.join(found)}", hint="type a few letters more")
+    return text if text in found else found[0]
 
 
 def summaries(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,11 @@ class Logs:
                 return _tail_offset(file.fileno(), lines)
         except FileNotFoundError:
             return 0
+
+    def forget(self, job_id: str) -> None:
+        """Delete every log of the job. Its rows go with the job's."""
+        if names.NAME.fullmatch(job_id):
+            shutil.rmtree(self._root / job_id, ignore_errors=True)
 
     def _path(self, job_id: str, attempt: int, rank: int, stream: str) -> Path:
         if not names.NAME.fullmatch(job_id) or not _STREAM.fullmatch(stream):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import repeat
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, select, update
 
 from launcher.model.metric import MetricPoint
 from launcher.store import dialect
@@ -195,6 +195,12 @@ class Metrics:
         query = select(_spools.c.rank).where(own, _spools.c.records > 0).limit(1)
         with self._database.read() as tx:
             return tx.execute(query).first() is not None
+
+    def forget(self, job_ids: Collection[str]) -> None:
+        """Delete every point of these jobs."""
+        with self._turn, self._database.begin() as tx:
+            for table in (_batches, _series, _spools):
+                tx.execute(delete(table).where(table.c.job_id.in_(job_ids)))
 
     def unreadable(self, job_id: str) -> int:
         """Lines of the job's spools that were no records."""

@@ -108,8 +108,11 @@ jobs = Table(
     Column("not_before", Double, nullable=False),
     Column("reason", Words, nullable=False),
     Column("revision", BigInteger, nullable=False),
+    Column("from_checkpoint", BigInteger),
+    Column("from_step", BigInteger),
     Index(None, "state", "submitted_at"),
     Index(None, "submitted_at"),
+    Index(None, "from_checkpoint"),
 )
 
 allocations = Table(
@@ -183,7 +186,7 @@ checkpoints = Table(
     _job_id(),
     Column("attempt", Integer, nullable=False),
     Column("step", BigInteger, nullable=False),
-    Column("rank", Integer, nullable=False),  # -1: of the whole gang
+    Column("rank", Integer, nullable=False),  # -1: of the whole gang; below: of watched files
     Column("manifest", Json, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("created_at", Double, nullable=False),
@@ -201,6 +204,20 @@ checkpoint_parts = Table(
     Column("rank", Integer, primary_key=True, autoincrement=False),
     Column("world_size", Integer, nullable=False),
     Column("manifest", Json, nullable=False),
+)
+
+outputs = Table(
+    "outputs",
+    main,
+    _job_id(primary_key=True),
+    Column("rank", Integer, primary_key=True, autoincrement=False),
+    Column("path", Words, primary_key=True),
+    Column("attempt", Integer, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("mode", Integer, nullable=False),
+    Column("collected_at", Double, nullable=False),
+    Index(None, "sha256"),
 )
 
 spools = Table(

@@ -162,10 +162,10 @@ class Stack:
 
     def clean_up(self) -> None:
         """End the jobs that a failed test left running."""
-        for job in self.client.jobs(["QUEUED", "STARTING", "RUNNING", "CANCELLING"]):
+        for job in self.client.jobs(["QUEUED", "SETUP", "STARTING", "RUNNING", "CANCELLING"]):
             self.client.cancel(job.id, force=True)
         wait_until(
-            lambda: not self.client.jobs(["QUEUED", "STARTING", "RUNNING", "CANCELLING"]),
+            lambda: not self.client.jobs(["QUEUED", "SETUP", "STARTING", "RUNNING", "CANCELLING"]),
             "the end of all jobs",
         )
 

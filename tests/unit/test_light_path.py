@@ -35,6 +35,9 @@ LIGHT = [
     ["events", "digits"],
     ["metrics", "digits"],
     ["cancel", "digits"],
+    ["rm", "digits"],
+    ["prune", "--older-than", "30d"],
+    ["completion", "bash"],
     *([command, "--help"] for command in ("run", "submit", "validate", "up", "down", "server")),
 ]
 

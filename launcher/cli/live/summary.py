@@ -66,6 +66,9 @@ def _facts(job: JobView) -> Iterator[tuple[str, str]]:
     if saved.count:
         yield "checkpoints", f"{saved.count}, the newest of step {saved.newest_step}"
         yield "", f"launcher checkpoints get {job.id}"
+    if job.outputs.files:
+        yield "outputs", _words.outputs(job.outputs)
+        yield "", f"launcher outputs {job.id} get"
     if job.state != "FAILED":
         yield "logs", f"launcher logs {job.id}"
     if job.latest:
@@ -106,9 +109,17 @@ def _tell_last_words(failed: RankExitView) -> None:
         _output.note(f"  {bar} {visible(line.encode())}")
 
 
+def _was_being_set_up(job: JobView) -> bool:
+    ending = job.attempt.ending if job.attempt else None
+    python = (job.spec or {}).get("python") or {}
+    return ending == "SETUP_FAILED" and bool(python.get("requirements"))
+
+
 def _tell_ways_on(job: JobView, failed: RankExitView | None) -> None:
     if failed is not None:
         look, shows = f"launcher logs {job.id} --rank {failed.rank}", "all it printed"
+    elif _was_being_set_up(job):
+        look, shows = f"launcher logs {job.id} --setup", "how its environment was being made"
     else:
         look, shows = f"launcher events {job.id}", "what happened, and when"
     again = "goes on from its newest checkpoint" if job.checkpoints.count else "begins anew"

@@ -52,6 +52,7 @@ def logs(
     attempt: int | None,
     tail: int | None,
     grep: re.Pattern[bytes] | None,
+    stream: str = "log",
 ) -> int:
     """Shows the output of a job as it comes, until the job ends."""
     several = job.workers > 1 and len(ranks) != 1
@@ -61,7 +62,8 @@ def logs(
     wanted = range(attempt, attempt + 1) if attempt is not None else range(newest, 10**9)
     chosen = ",".join(map(str, ranks)) or "all"
     try:
-        _Watch(view, board, wanted).run(client.follow(job.id, logs=chosen, tail=tail))
+        messages = client.follow(job.id, logs=chosen, stream=stream, tail=tail)
+        _Watch(view, board, wanted).run(messages)
     except KeyboardInterrupt:
         _detached(board.job)
         return INTERRUPTED

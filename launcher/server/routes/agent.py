@@ -9,11 +9,14 @@ from itertools import accumulate
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import FileResponse
+from sqlalchemy import Connection
 
 from launcher.errors import NotFoundError, SpecError
 from launcher.model import codec
 from launcher.model.checkpoint import Manifest
-from launcher.model.wire import AgentStatus
+from launcher.model.job import Job
+from launcher.model.outputs import OutputReport
+from launcher.model.wire import AgentStatus, CheckpointRef
 from launcher.server.notify import job_topic, output_topic
 from launcher.server.routes.context import (
     LARGEST,
@@ -29,7 +32,8 @@ from launcher.server.routes.context import (
     read_as,
 )
 from launcher.server.uploads import put_blob
-from launcher.store import checkpoints
+from launcher.store import checkpoints, watched
+from launcher.store.checkpoints import StoredCheckpoint
 
 router = APIRouter(
     prefix="/api/v1/agent", include_in_schema=False, dependencies=[Depends(job_of_agent)]
@@ -150,8 +154,9 @@ async def upload(request: Request, here: Here, digest: str) -> Answer:
 def download(here: Here, job_id: AgentsJob, digest: str) -> FileResponse:
     """The job's packaged workdir, or a file of one of its checkpoints."""
     with here.control.store.read() as tx:
-        own = {here.control.get(tx, job_id).code}
-        for stored in checkpoints.list_(tx, job_id):
+        job = here.control.get(tx, job_id)
+        own = {job.code}
+        for stored in [*checkpoints.list_(tx, job_id), *_origin(tx, job)]:
             own |= {entry.sha256 for entry in stored.manifest.files}
     if digest not in own or not here.control.store.blobs.has(digest):
         raise NotFoundError(f"job '{job_id}' has no blob {digest[:12]}…")
@@ -167,10 +172,41 @@ async def commit(request: Request, here: Here, job_id: AgentsJob) -> Answer:
     return Answer({"committed": codec.encode(committed)})
 
 
+@router.get("/watched")
+def watched_files(here: Here, job_id: AgentsJob) -> Answer:
+    """The newest checkpoint of watched files: what a new attempt puts back."""
+    with here.control.store.read() as tx:
+        stored = watched.to_put_back(tx, here.control.get(tx, job_id))
+    found = CheckpointRef(stored.id, stored.step) if stored else None
+    return Answer({"committed": codec.encode(found)})
+
+
 @router.get("/checkpoints/{checkpoint_id}")
 def manifest(here: Here, job_id: AgentsJob, checkpoint_id: Number) -> Answer:
     with here.control.store.read() as tx:
-        stored = checkpoints.get(tx, job_id, checkpoint_id)
+        origin = _origin(tx, here.control.get(tx, job_id))
+        found = [one for one in origin if one.id == checkpoint_id]
+        stored = checkpoints.get(tx, job_id, checkpoint_id) or next(iter(found), None)
     if stored is None:
         raise NotFoundError(f"job '{job_id}' has no checkpoint {checkpoint_id}")
     return Answer(codec.encode(stored.manifest))
+
+
+def _origin(tx: Connection, job: Job) -> list[StoredCheckpoint]:
+    """The checkpoint of another job from which this one begins, if it does."""
+    if job.from_checkpoint is None:
+        return []
+    found = checkpoints.of_any_job(tx, job.from_checkpoint)
+    return [found] if found else []
+
+
+# --- outputs -------------------------------------------------------------------------------------
+
+
+@router.post("/outputs")
+async def give_outputs(request: Request, here: Here, job_id: AgentsJob) -> Answer:
+    report = await message(request, OutputReport)
+    if not (0 <= report.rank <= LARGEST and all(0 <= one.size <= LARGEST for one in report.files)):
+        raise SpecError(f"an output has a number below 0 or above {LARGEST}")
+    await asyncio.to_thread(here.outputs.take, job_id, report)
+    return Answer({})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import Depends, Path, Query, Request
 from fastapi.responses import JSONResponse
@@ -13,9 +13,12 @@ from fastapi.responses import JSONResponse
 from launcher.errors import SpecError, UnauthorizedError
 from launcher.model import codec
 from launcher.server.agents import Agents
+from launcher.server.attaching import Attaching
 from launcher.server.committing import Committing
 from launcher.server.control import Control
 from launcher.server.executors import Executors
+from launcher.server.outputs import Outputs
+from launcher.server.removing import Removing
 from launcher.server.settings import Settings
 from launcher.server.showing import Showing
 
@@ -26,6 +29,8 @@ LARGEST = 2**63 - 1
 Number = Annotated[int, Path(ge=0, le=LARGEST)]
 """In the path of an address; `Count`: in its query."""
 Count = Annotated[int, Query(ge=0, le=LARGEST)]
+LogName = Literal["log", "setup"]
+"""Of a rank: what it printed, or what was said while its node's environment was made."""
 Wait = Annotated[float, Query(ge=0, allow_inf_nan=False)]
 """Seconds that an answer may take when there is nothing new."""
 LONGEST_WAIT_S = 20.0
@@ -39,6 +44,9 @@ class Services:
     committing: Committing
     executors: Executors
     showing: Showing
+    outputs: Outputs
+    removing: Removing
+    attaching: Attaching
 
 
 class Answer(JSONResponse):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import time
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
+from launcher.errors import UnauthorizedError
 from launcher.model import codec
 from launcher.model.wire import Hello, Report
 from launcher.server.notify import cluster_topic
@@ -15,26 +18,53 @@ from launcher.server.routes.context import (
     Answer,
     Count,
     Here,
+    Services,
     Wait,
+    bearer,
     message,
-    must_be_user,
 )
 
-router = APIRouter(
-    prefix="/api/v1/executor", include_in_schema=False, dependencies=[Depends(must_be_user)]
-)
+router = APIRouter(prefix="/api/v1/executor", include_in_schema=False)
+
+
+class Speaker:
+    """Who asks: an executor with the server's own token, or one of an attached cluster."""
+
+    def __init__(self, token: str, here: Services) -> None:
+        self._token, self._attachments = token, here.attaching.attachments
+        self._is_user = hmac.compare_digest(token.encode(), here.settings.token.encode())
+        if not self._is_user and not self._attachments.knows(token):
+            raise UnauthorizedError("this server does not know the token that was sent")
+
+    def check(self, cluster: str) -> None:
+        """Refuse one that speaks for another cluster than its token's.
+
+        Raises:
+            UnauthorizedError: that is so.
+        """
+        if not self._is_user and not self._attachments.opens(self._token, cluster):
+            raise UnauthorizedError(f"this token does not speak for cluster '{cluster}'")
+
+
+async def speaker(request: Request, here: Here) -> Speaker:
+    return Speaker(bearer(request), here)
+
+
+Asks = Annotated[Speaker, Depends(speaker)]
 
 
 @router.post("/session")
-async def session(request: Request, here: Here) -> Answer:
+async def session(request: Request, here: Here, asks: Asks) -> Answer:
     hello = await message(request, Hello)
+    asks.check(hello.cluster)
     return Answer(codec.encode(await asyncio.to_thread(here.executors.open_session, hello)))
 
 
 @router.get("/desired")
 async def desired(
-    here: Here, cluster: str, fence: Count, seen: str = "", wait: Wait = 0.0
+    *, here: Here, asks: Asks, cluster: str, fence: Count, seen: str = "", wait: Wait = 0.0
 ) -> Answer:
+    asks.check(cluster)
     give_up = time.monotonic() + min(wait, LONGEST_WAIT_S)
     with here.control.notifier.listen(cluster_topic(cluster)) as changes:
         while True:
@@ -46,6 +76,7 @@ async def desired(
 
 
 @router.post("/report")
-async def report(request: Request, here: Here) -> Answer:
+async def report(request: Request, here: Here, asks: Asks) -> Answer:
     told = await message(request, Report)
+    asks.check(told.cluster)
     return Answer({"receipt": await asyncio.to_thread(here.executors.take, told)})

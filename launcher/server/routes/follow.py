@@ -18,7 +18,7 @@ from fastapi.responses import StreamingResponse
 from launcher.errors import SpecError
 from launcher.server import showing
 from launcher.server.notify import job_topic, output_topic
-from launcher.server.routes.context import LARGEST, Here, Services, must_be_user
+from launcher.server.routes.context import LARGEST, Here, LogName, Services, must_be_user
 from launcher.server.routes.cursor import Cursor
 from launcher.store import checkpoints, events
 from launcher.views import JobView, as_json
@@ -44,6 +44,7 @@ async def follow(
     here: Here,
     ref: str,
     logs: str = "all",
+    stream: LogName = "log",
     tail: Annotated[int | None, Query(ge=0)] = None,
     cursor: str | None = None,
     last_event_id: Annotated[str | None, Header()] = None,
@@ -51,13 +52,14 @@ async def follow(
     """Server-sent events until the job has ended and all of it was told.
 
     `tail` is of the logs that are there at the beginning: what is written later, and what a cursor
-    has to go on from, is told whole.
+    has to go on from, is told whole. `stream=setup` tells what is said while environments are made
+    in place of what ranks print.
     """
     ranks = _wanted_ranks(logs)
     known = cursor or last_event_id
     start = Cursor.parse(known) if known else Cursor()
     job_id = await asyncio.to_thread(here.control.resolve, ref)
-    teller = Teller(here, job_id, start, ranks)
+    teller = Teller(here, job_id, start, ranks, stream)
     if tail is not None and not known:
         await asyncio.to_thread(teller.skip_to_tail, tail)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -84,15 +86,23 @@ class _News(NamedTuple):
 class Teller:
     """Tells one client one job. What it holds at a time is bounded, however long the histories."""
 
-    def __init__(self, here: Services, job_id: str, cursor: Cursor, ranks: Container[int]) -> None:
+    def __init__(
+        self,
+        here: Services,
+        job_id: str,
+        cursor: Cursor,
+        ranks: Container[int],
+        stream: LogName = "log",
+    ) -> None:
         self._here, self._job_id, self._cursor, self._ranks = here, job_id, cursor, ranks
+        self._stream = stream
         self._store = here.control.store
         self._told: JobView | None = None
 
     def skip_to_tail(self, lines: int) -> None:
         """Begin each log that is there with its last lines. In a worker thread."""
         for attempt, rank, length in self._logs():
-            offset = self._store.logs.tail_offset(self._job_id, attempt, rank, "log", lines)
+            offset = self._store.logs.tail_offset(self._job_id, attempt, rank, self._stream, lines)
             self._cursor.logs[_key(attempt, rank)] = min(offset, length)
 
     async def tell(self) -> AsyncIterator[bytes]:
@@ -175,7 +185,9 @@ class Teller:
             more = more or end < length
             for offset in range(start, end, _LOG_BYTES_A_MESSAGE):
                 size = min(_LOG_BYTES_A_MESSAGE, end - offset)
-                data = self._store.logs.read(self._job_id, attempt, rank, "log", offset, size)
+                data = self._store.logs.read(
+                    self._job_id, attempt, rank, self._stream, offset, size
+                )
                 cursor.logs[_key(attempt, rank)] = offset + len(data)
                 text = base64.b64encode(data).decode()
                 body = {"attempt": attempt, "rank": rank, "offset": offset, "data": text}
@@ -187,7 +199,7 @@ class Teller:
         with self._store.read() as tx:
             streams = self._store.logs.streams(tx, self._job_id)
         for attempt, rank, stream, length in streams:
-            if stream == "log" and rank in self._ranks:
+            if stream == self._stream and rank in self._ranks:
                 yield attempt, rank, length
 
     def _message(self, kind: str, data: Any) -> bytes:

@@ -14,7 +14,17 @@ from launcher.errors import NotFoundError
 from launcher.model.metric import MetricPoint
 from launcher.model.states import JobState
 from launcher.server import showing
-from launcher.server.routes.context import LARGEST, Answer, Count, Here, Number, must_be_user
+from launcher.server.here import bound_here
+from launcher.server.routes.context import (
+    LARGEST,
+    Answer,
+    Count,
+    Here,
+    LogName,
+    Number,
+    Services,
+    must_be_user,
+)
 from launcher.server.uploads import put_blob
 from launcher.server.why import why
 from launcher.spec.judge import spec_from_data
@@ -35,6 +45,8 @@ class Submission(BaseModel):
     """The whole spec as JSON."""
     code: str = ""
     """sha256 of the packaged workdir, uploaded before."""
+    code_of: str | None = None
+    """In place of `code`: a job whose code it takes."""
     python: str | None = None
     """The submitter's interpreter."""
     user: str = ""
@@ -67,14 +79,25 @@ def submit(
     submission: Submission,
     idempotency_key: Annotated[str | None, Header()] = None,
 ) -> Answer:
+    spec = spec_from_data(submission.spec)
+    if spec.in_place or spec.links or spec.python.interpreter:
+        spec = bound_here(here.control, spec, embedded=here.settings.embedded)
     job, is_new = here.control.submit(
-        spec_from_data(submission.spec),
-        code=submission.code,
+        spec,
+        code=_code(here, submission),
         user=submission.user or "unknown",
         key=idempotency_key,
         python=submission.python if here.settings.embedded else None,
     )
     return Answer(as_json(here.showing.job(job.id)), status_code=201 if is_new else 200)
+
+
+def _code(here: Services, submission: Submission) -> str:
+    if submission.code_of is None:
+        return submission.code
+    job_id = here.control.resolve(submission.code_of)
+    with here.control.store.read() as tx:
+        return here.control.get(tx, job_id).code
 
 
 @router.get("/jobs")
@@ -153,23 +176,26 @@ def read_log(
     offset: Count = 0,
     limit: Count = _LOG_LIMIT,
     tail: Annotated[int | None, Query(ge=0)] = None,
+    stream: LogName = "log",
 ) -> Response:
     """Raw bytes; `X-Log-Offset` says where they begin, `X-Log-Length` how many there are in all.
 
-    At most 4 MiB at once; of a longer tail, its beginning.
+    At most 4 MiB at once; of a longer tail, its beginning. `stream=setup`: what was said while the
+    environment was made, on the node whose first rank this is.
     """
     job_id = here.control.resolve(ref)
     store = here.control.store
     with store.read() as tx:
         lengths = {s[:3]: s[3] for s in store.logs.streams(tx, job_id)}
-    length = lengths.get((attempt, rank, "log"))
+    length = lengths.get((attempt, rank, stream))
     if length is None:
-        raise NotFoundError(f"job '{job_id}' has no log of rank {rank} in attempt {attempt}")
+        words = f"no {stream} of rank {rank} in attempt {attempt}"
+        raise NotFoundError(f"job '{job_id}' has {words}")
     if tail is not None:
         # Bytes that are being written lie behind the length already.
-        offset = min(store.logs.tail_offset(job_id, attempt, rank, "log", tail), length)
+        offset = min(store.logs.tail_offset(job_id, attempt, rank, stream, tail), length)
     count = max(0, min(limit, _LOG_LIMIT, length - offset))
-    data = store.logs.read(job_id, attempt, rank, "log", offset, count)
+    data = store.logs.read(job_id, attempt, rank, stream, offset, count)
     headers = {"X-Log-Offset": str(offset), "X-Log-Length": str(length)}
     return Response(data, media_type=_BYTES, headers=headers)
 

@@ -21,12 +21,16 @@ class FakeServer:
         self.logs = {}
         self.series = []
         self.checkpoints = []
+        self.outputs = []
         self.files = {}
+        self.served = []
+        self.code = ""
         self.packages = {}
         self.keys = {}
         self.follows = []
         self.server = {"server_id": "s1", "version": "0.1.0", "embedded": False, "clusters": []}
         self.requests = []
+        self.said = {}  # (method, first part of the path) -> what is answered there
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._http.fake = self
         self._http.daemon_threads = True
@@ -61,6 +65,12 @@ class FakeServer:
     def answer(self, method, path, query, body, headers):
         """(status, JSON or bytes, headers)."""
         parts = [unquote(part) for part in path.removeprefix("/api/v1/").split("/")]
+        said = self.said.get((method, parts[0]))
+        if said is not None:
+            return 200, said, {}
+        return self._answer(method, parts, query, body, headers)
+
+    def _answer(self, method, parts, query, body, headers):
         match [method, *parts]:
             case ["GET", "server"]:
                 return 200, self.server, {}
@@ -72,7 +82,7 @@ class FakeServer:
                 return 200, {"jobs": self._listed(query)}, {}
             case [_, "jobs", ref, *rest]:
                 return self._of_job(method, ref, rest, query, body)
-        return 404, {"error": f"no route {path}", "hint": None}, {}
+        return 404, {"error": f"no route {parts}", "hint": None}, {}
 
     def _package(self, method, sha, body):
         if method == "HEAD":
@@ -103,8 +113,11 @@ class FakeServer:
                 job["state"] = self._state_after(verb, body)
             case ["GET", "logs", attempt, rank]:
                 return self._log(self.logs[int(attempt), int(rank)], query)
-            case ["GET", "checkpoints", _, "files", *path]:
+            case ["GET", "checkpoints" | "outputs", _, "files", *path]:
+                self.served.append("/".join(path))
                 return 200, self.files["/".join(path)], {}
+            case ["GET", "code"]:
+                return 200, self.packages[self.code], {}
             case ["GET", part]:
                 return 200, self._part(part), {}
         return 200, job, {}
@@ -124,6 +137,7 @@ class FakeServer:
             "events": {"events": self.events},
             "metrics": {"series": self.series},
             "checkpoints": {"checkpoints": self.checkpoints},
+            "outputs": {"outputs": self.outputs},
             "logs": {"streams": streams},
         }[part]
 
@@ -192,10 +206,11 @@ def log(rank, data, *, attempt=1, offset=0):
 
 
 @pytest.fixture
-def fake(monkeypatch):
+def fake(monkeypatch, tmp_path_factory):
     server = FakeServer()
     monkeypatch.setenv("LAUNCHER_SERVER", server.url)
     monkeypatch.setenv("LAUNCHER_TOKEN", server.token)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.setattr("launcher.client.this_user", lambda: "ada")
     yield server
     server.close()

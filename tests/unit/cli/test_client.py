@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from launcher import address
-from launcher.client import Client, shell_python, this_user
+from launcher.client import Client, this_user
 from launcher.errors import (
     ConflictError,
     LauncherError,
@@ -311,14 +311,6 @@ def test_the_token_of_the_own_server_is_read_from_its_folder(fake, monkeypatch, 
     (tmp_path / "token").write_text(f"{fake.token}\n")
     with contextlib.closing(address.OwnServer(tmp_path).connect()) as connection:
         assert connection.request("GET", "/api/v1/server").status == 200
-
-
-def test_the_python_of_a_job_is_that_of_the_active_environment(monkeypatch, tmp_path):
-    python = tmp_path / "bin" / "python"
-    python.parent.mkdir()
-    python.touch()
-    monkeypatch.setenv("VIRTUAL_ENV", str(tmp_path))
-    assert shell_python() == str(python)
 
 
 def test_a_user_without_a_name_is_a_number(monkeypatch):

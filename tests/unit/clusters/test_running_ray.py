@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from launcher.clusters import _probe
+from launcher.clusters import _probe, ray
 from launcher.clusters.base import RayAddress
 from launcher.clusters.ray import RunningRay
 from launcher.errors import SpecError, UnreachableError
@@ -83,7 +83,7 @@ def test_an_absent_cluster_is_told_with_the_next_step():
 
 
 @pytest.mark.parametrize(
-    "address", ["", "auto", "host", "host:", ":6379", "host:port", "h:0", "h:65536", "::1:6379"]
+    "address", ["", "host", "host:", ":6379", "host:port", "h:0", "h:65536", "::1:6379"]
 )
 def test_an_address_of_another_form_is_refused(address):
     with pytest.raises(SpecError) as refused:
@@ -93,3 +93,17 @@ def test_an_address_of_another_form_is_refused(address):
 
 def test_an_ipv6_host_stands_in_brackets():
     assert _probe.split_address("[::ffff:127.0.0.1]:4711") == ("::ffff:127.0.0.1", 4711)
+
+
+def test_auto_is_the_cluster_that_this_process_runs_on(monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.5:6379")
+    assert RunningRay("auto")._reached == RayAddress("10.0.0.5:6379", {})
+
+
+def test_auto_is_else_the_cluster_that_was_started_here_last(monkeypatch, tmp_path):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(ray, "_OF_THIS_MACHINE", tmp_path / "address")
+    with pytest.raises(SpecError, match="RAY_ADDRESS names none"):
+        RunningRay("auto")
+    (tmp_path / "address").write_text("10.0.0.6:6379")
+    assert RunningRay("auto")._reached == RayAddress("10.0.0.6:6379", {})

@@ -24,6 +24,11 @@ def test_settings_of_other_clusters_and_jobs_do_not_leak_in():
     assert not (environment.keys() - {"PATH"}) & outer.keys()
 
 
+def test_what_is_said_about_the_disk_of_nodes_reaches_the_agents():
+    outer = {"LAUNCHER_SPOOL_ROOT": "/scratch", "LAUNCHER_ENVIRONMENTS_MAX": "9GiB"}
+    assert _start.ray_environment(outer, cpus=8).items() >= outer.items()
+
+
 def test_agents_run_at_normal_priority_and_are_not_killed_for_their_ranks_memory():
     environment = _start.ray_environment({}, cpus=8)
     assert environment["RAY_worker_niceness"] == "0"

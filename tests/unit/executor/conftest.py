@@ -8,6 +8,7 @@ import pytest
 
 from launcher.errors import UnreachableError
 from launcher.executor.folders import JobFolder
+from launcher.model.wire import CheckpointRef
 
 
 class FakeUplink:
@@ -51,6 +52,11 @@ class FakeUplink:
 
     def commit(self, manifest):
         return self._ask(lambda: self.committed.append(manifest))
+
+    def watched(self):
+        """The newest of `manifests` that is of watched files."""
+        found = [number for number, one in self.manifests.items() if one.watched]
+        return self._ask(lambda: CheckpointRef(max(found), 1) if found else None)
 
     def manifest(self, checkpoint_id):
         return self._ask(lambda: self.manifests[checkpoint_id])

@@ -5,6 +5,7 @@ import pytest
 from launcher.executor.core import (
     DEAF_LEADER_S,
     LEAVING_S,
+    Abandon,
     AgentCore,
     Close,
     Drain,
@@ -331,7 +332,8 @@ def test_an_agent_that_has_not_started_its_ranks_leaves_without_them(ready):
     if ready:
         mind.say("prepared", 1)
     mind.say("close", "given back").say("drained", 1)
-    assert [type(action) for action in mind.done] == [Prepare, Drain, Close]
+    unfinished = [] if ready else [Abandon]
+    assert [type(action) for action in mind.done] == [Prepare, *unfinished, Drain, Close]
 
 
 def test_an_agent_with_ranks_ends_them_before_it_leaves():
@@ -376,3 +378,31 @@ def test_a_leader_hears_its_followers():
     mind = Mind(0, 2).hear().say("prepared", 1)
     mind.say("peer_says", NodeState(1, 1, "ready", NODES[1]))
     assert mind.did(Launch)[0].gang.world_size == 2
+
+
+# --- environments --------------------------------------------------------------------------------
+
+
+def test_the_server_is_told_that_the_environment_of_an_attempt_is_there():
+    mind = Mind().hear().say("environment_ready", 1)
+    assert mind.core.status("", "").set_up == 1
+    assert mind.core.state.phase == "preparing"
+
+
+def test_of_an_attempt_that_is_not_prepared_here_no_environment_is_there():
+    mind = Mind().hear(grant=2).say("environment_ready", 1)
+    assert mind.core.status("", "").set_up == 0
+
+
+@pytest.mark.parametrize("end", [{"stop": True}, {"stop": True, "force": True}, {"close": True}])
+def test_what_prepares_an_attempt_is_ended_with_it(end):
+    mind = Mind().hear().hear(**end)
+    assert mind.done.count(Abandon(1)) == 1
+    mind.say("environment_ready", 1).say("prepared", 1)
+    assert mind.core.status("", "").set_up == 0
+    assert not [deed for deed in mind.done if isinstance(deed, Launch)]
+
+
+def test_an_attempt_that_is_prepared_has_nothing_to_be_ended():
+    mind = Mind(nodes=2).hear().say("prepared", 1).hear(stop=True)
+    assert not [deed for deed in mind.done if isinstance(deed, Abandon)]

@@ -22,9 +22,9 @@ GRACE_S = 60.0
 class Nodes:
     """A leader and what its nodes say, at a time that only the tests move."""
 
-    def __init__(self, *ranks):
+    def __init__(self, *ranks, watches=False):
         self.ports = iter(range(29500, 29600))
-        self.leader = Leader(ranks, GRACE_S, lambda: next(self.ports))
+        self.leader = Leader(ranks, GRACE_S, lambda: next(self.ports), watches=watches)
         self.now = 0.0
         self.states = {
             i: NodeState(i, 0, "idle", GangNode(i, f"10.0.0.{i}", n)) for i, n in enumerate(ranks)
@@ -178,8 +178,8 @@ def test_a_node_that_cannot_be_prepared_ends_the_attempt_in_its_words():
 # --- stopping on purpose -------------------------------------------------------------------------
 
 
-def stopping(*ranks, force=False, **calls):
-    nodes = Nodes(*ranks).running()
+def stopping(*ranks, force=False, watches=False, **calls):
+    nodes = Nodes(*ranks, watches=watches).running()
     nodes.all("running", **calls)
     nodes.leader.stop(nodes.now, force=force)
     return nodes
@@ -266,6 +266,44 @@ def test_a_node_lost_while_the_flag_is_up_ends_the_waiting():
     nodes = stopping(1, 1, calls=10)
     nodes.leader.node_lost(1, "gone", nodes.now)
     assert nodes.wants == "stop signal"
+
+
+def test_a_program_that_saves_by_itself_is_signalled_after_its_next_commit():
+    nodes = stopping(1, 1, watches=True, commits=2)
+    assert nodes.after(GRACE_S / 2).wants == "stop save"
+    nodes.say(1, "running", commits=3)
+    assert nodes.wants == "stop signal"
+    assert nodes.after(GRACE_S / 2 - 1).wants == "stop signal"
+    assert nodes.after(1).wants == "stop kill"
+
+
+def test_a_program_that_saves_no_more_within_its_grace_gets_the_signal():
+    nodes = stopping(1, watches=True).after(GRACE_S)
+    assert nodes.wants == "stop signal"
+    assert nodes.after(SIGNAL_KILL_S).wants == "stop kill"
+
+
+def test_a_program_that_saves_and_asks_is_told_by_the_flag():
+    assert stopping(1, watches=True, calls=1).wants == "stop flag"
+
+
+def test_a_failure_or_a_loss_ends_the_waiting_for_a_commit():
+    assert stopping(2, watches=True).exits(0, 1).wants == "stop signal"
+    nodes = stopping(1, 1, watches=True)
+    nodes.leader.node_lost(1, "gone", nodes.now)
+    assert nodes.wants == "stop signal"
+
+
+def test_a_gang_that_waits_has_nothing_to_save():
+    nodes = Nodes(1, watches=True).begin()
+    nodes.leader.stop(nodes.now, force=False)
+    assert nodes.wants == "stop signal"
+
+
+def test_a_program_whose_files_were_committed_has_begun():
+    nodes = Nodes(1, watches=True).running().say(0, "running", commits=1).exits(0, 1)
+    nodes.after(FIRST_WORDS_S)
+    assert nodes.leader.verdict.began
 
 
 @pytest.mark.parametrize("stage", ["signal", "kill"])

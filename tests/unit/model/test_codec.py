@@ -43,7 +43,16 @@ def test_messages_of_released_versions_are_still_read(path):
     message = next(cls for cls in MESSAGES if cls.__name__ == path.stem)
     sample = json.loads(path.read_text())
     written = encode(decode(message, sample))
-    assert {key: written[key] for key in sample} == sample
+    assert within(sample, written) == sample
+
+
+def within(sample, written):
+    """What was written, without the keys that later versions have added."""
+    if isinstance(sample, dict):
+        return {key: within(sample[key], written[key]) for key in sample}
+    if isinstance(sample, list) and len(sample) == len(written):
+        return [within(*pair) for pair in zip(sample, written, strict=True)]
+    return written
 
 
 def test_every_message_between_processes_has_a_sample():

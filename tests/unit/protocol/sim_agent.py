@@ -43,6 +43,7 @@ class Agent:
         self._ranks: list[RankProcess] = []
         self._signalled = False
         self._preparing = 0
+        self._ready_to_tell = 0
         self._draining = 0
         self._shipped: dict[Any, int] = {}
         self._seen = ""
@@ -132,6 +133,7 @@ class Agent:
         self._core = AgentCore(
             self.allocation, self.index, ranks, node, self.now(), grace_s=job.policy.grace_s
         )
+        self._sets_up = job.policy.sets_up
         self.address = f"{self.place}:{self.number}"
         self.world.addresses[self.address] = self
 
@@ -186,6 +188,8 @@ class Agent:
         match action:
             case core_.Prepare():
                 self._preparing = action.attempt
+            case core_.Abandon():
+                self._preparing = self._ready_to_tell = 0
             case core_.Launch():
                 self._launch(action)
             case core_.Stop():
@@ -223,9 +227,16 @@ class Agent:
             ]
             attempt = self._ranks[0].attempt
             self.mail.append(lambda now: self._core.exited(attempt, exits, now))
+        if self._ready_to_tell:
+            done, self._ready_to_tell = self._ready_to_tell, 0
+            self.mail.append(lambda now: self._core.prepared(done, now))
         if self._preparing and self.world.net.reaches(self.place, "server"):
             done, self._preparing = self._preparing, 0
-            self.mail.append(lambda now: self._core.prepared(done, now))
+            if self._sets_up:
+                self.mail.append(lambda now: self._core.environment_ready(done, now))
+                self._ready_to_tell = done
+            else:
+                self.mail.append(lambda now: self._core.prepared(done, now))
         if self._draining and self._all_is_shipped(self._draining):
             drained, self._draining = self._draining, 0
             self.mail.append(lambda now: self._core.drained(drained, now))

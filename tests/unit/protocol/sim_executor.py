@@ -57,6 +57,10 @@ class Ray:
         node.agents.append(agent)
         return agent
 
+    def allocations(self) -> set[str]:
+        """Those that have a living agent."""
+        return {name for (name, _), agent in self._actors.items() if agent.is_alive}
+
     def kill_agents(self, allocation: str, place: str) -> None:
         for (owner, _), agent in self._actors.items():
             if owner == allocation and self.world.net.reaches(place, agent.place):
@@ -184,6 +188,8 @@ class Executor:
         self._replaces = replaces
         self._has_session = False
         self._receipt = ""
+        self._named: set[str] = set()
+        self._found_here: set[str] | None = None
 
     def now(self) -> float:
         return self._clock.at(self.world.t)
@@ -234,6 +240,7 @@ class Executor:
         return Hello(CLUSTER, "ray", "2", "3", "0", self.place, replaces=replaces)
 
     def _carry_out(self, desired: Desired) -> None:
+        self._named |= {wanted.id for wanted in (*desired.allocations, *desired.stop)}
         stopping = {name for name, held in self.holdings.items() if held.is_stopping}
         for step in plan(desired, self.holdings, stopping):
             is_end = isinstance(step, GiveBack)
@@ -253,5 +260,9 @@ class Executor:
             for node in self.world.nodes.values()
             if self.world.net.reaches(self.place, node.place)
         )
-        held = tuple(holding.report() for holding in self.holdings.values())
-        return Report(CLUSTER, self.fence, nodes, held, self._receipt)
+        if self._found_here is None:
+            self._found_here = set(self.world.ray.groups)
+        held = [holding.report() for holding in self.holdings.values()]
+        orphans = (self.world.ray.allocations() | self._found_here) - self._named
+        held += [AllocationReport(name, "orphan") for name in sorted(orphans)]
+        return Report(CLUSTER, self.fence, nodes, tuple(held), self._receipt)

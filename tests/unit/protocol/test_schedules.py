@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 from sim_agent import Agent
 from sim_node import Program
@@ -242,6 +244,19 @@ def test_an_allocation_on_a_machine_that_never_comes_back_is_given_back(world):
 # --- gangs ---------------------------------------------------------------------------------------
 
 
+def test_a_group_that_a_late_answer_brought_back_is_given_back(world):
+    """Its executor died before it made an agent there: nobody would ever have removed it."""
+    world = world(1, Program(runs_s=1.0))
+    world.run_until("SUCCEEDED")
+    while world.ray.groups:
+        world.run(1.0)
+    world.kill_executors()
+    world.ray.groups.add("job-0.1")
+    world.start_executor(knows=True)
+    world.run(30.0)
+    assert world.ray.groups == set()
+
+
 def test_a_gang_ends_although_one_of_its_agents_never_came(world):
     """The leader waited for the slot that the server had closed: nobody told it."""
     world = world(3)
@@ -252,6 +267,18 @@ def test_a_gang_ends_although_one_of_its_agents_never_came(world):
     world.server.change("job-0", lambda job: lifecycle.stop(job, Ending.START_TIMEOUT, 1e9))
     world.run(30.0)
     assert world.job("job-0").attempt.is_over or world.job("job-0").attempt.number > 1
+
+
+def test_a_gang_whose_nodes_hear_the_server_but_not_each_other_ends(world):
+    """The leader's stop never came to the other node, whose lease the server renewed for ever."""
+    world = world(3, on=2)
+    world.run_until("ranks")
+    leader, other = (slot.node_id for slot in world.job("job-0").allocation.slots)
+    cut(world, leader, other)
+    [rank] = [rank for rank in world.live_ranks() if rank.index == 0]
+    rank.hear(signal.SIGKILL)
+    world.run(60.0)
+    assert attempt(world).number == 2
 
 
 def test_a_cancel_overrules_the_timeout_that_is_under_way(world):

@@ -38,10 +38,15 @@ programs = st.builds(
 class Schedules(RuleBasedStateMachine):
     world: World | None = None
 
-    @initialize(nodes=st.integers(1, 3), seed=st.integers(0, 1000), program=programs)
-    def begin(self, nodes, seed, program):
+    @initialize(
+        nodes=st.integers(1, 3),
+        seed=st.integers(0, 1000),
+        program=programs,
+        sets_up=st.booleans(),
+    )
+    def begin(self, nodes, seed, program, sets_up):
         self.world = World(nodes, seed)
-        self.world.submit(program, nodes=nodes, max_retries=1)
+        self.world.submit(program, nodes=nodes, max_retries=1, sets_up=sets_up)
         self.world.run(8.0)
 
     def teardown(self):
@@ -61,13 +66,17 @@ class Schedules(RuleBasedStateMachine):
         nodes=st.integers(1, 3),
         more=st.integers(0, 1),
         runs=st.lists(programs, min_size=1, max_size=3),
-        retries=st.integers(0, 2),
-        run_s=st.sampled_from([None, 30.0]),
+        policy=st.fixed_dictionaries(
+            {
+                "max_retries": st.integers(0, 2),
+                "run_timeout_s": st.sampled_from([None, 30.0]),
+                "sets_up": st.booleans(),
+            }
+        ),
     )
-    def submit(self, nodes, more, runs, retries, run_s):
+    def submit(self, nodes, more, runs, policy):
         nodes = min(nodes, len(self.world.nodes))
-        limits = {"max_retries": retries, "run_timeout_s": run_s}
-        self.world.submit(*runs, nodes=nodes, workers=nodes + more, **limits)
+        self.world.submit(*runs, nodes=nodes, workers=nodes + more, **policy)
 
     @rule(index=which, force=st.booleans())
     def cancel(self, index, force):

@@ -28,6 +28,7 @@ AGENT_ROUTES = [
     ("GET", "/agent/blobs/{digest}"),
     ("POST", "/agent/checkpoints"),
     ("GET", "/agent/checkpoints/1"),
+    ("GET", "/agent/watched"),
 ]
 
 

@@ -116,6 +116,16 @@ def test_an_allocation_that_the_server_never_made_is_left_alone(server, executor
     assert (desired["allocations"], desired["stop"]) == ([], [])
 
 
+def test_an_allocation_that_was_given_back_and_is_there_again_is_stopped(server, executor):
+    job = server.new_job()
+    server.cycle()
+    server.order("cancel", job)
+    executor.report(node("n1"), allocations=[{"id": f"{job}.1", "state": "gone"}])
+    assert executor.desired()["stop"] == []
+    executor.report(node("n1"), allocations=[{"id": f"{job}.1", "state": "orphan"}])
+    assert [wanted["id"] for wanted in executor.desired()["stop"]] == [f"{job}.1"]
+
+
 # --- the scheduler -------------------------------------------------------------------------------
 
 

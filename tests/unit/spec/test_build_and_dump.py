@@ -45,12 +45,18 @@ def test_the_framework_is_guessed_from_the_program(argv: list[str], framework: s
 
 def test_complaints_name_the_flags() -> None:
     with pytest.raises(SpecError) as caught:
-        spec_from_command(["torchrun", "a.py"], name="My Run", framework="pytorch", workers=0,
-                          env={"RANK": "1"}, check_files=False)  # fmt: skip
+        spec_from_command(
+            ["torchrun", "--x", "a.py"],
+            name="My Run",
+            framework="pytorch",
+            workers=0,
+            env={"RANK": "1"},
+            check_files=False,
+        )
     lines = str(caught.value).splitlines()
     assert [line.split(": ")[0] for line in lines] == [
+        "-- torchrun --x a.py",
         "--name My Run",
-        "-- torchrun a.py",
         "--env RANK=1",
         "--workers 0",
     ]
@@ -126,6 +132,18 @@ def dictionary(**optional: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str
     return st.fixed_dictionaries({}, optional=optional)
 
 
+WATCHED = st.lists(st.sampled_from(["a.pt", "runs/**/*.ckpt", "/mnt/x/*.pt"]), min_size=1)
+CHECKPOINTS = st.builds(
+    lambda keep, watched: keep | watched,
+    dictionary(
+        keep_last=COUNT,
+        keep_best=st.fixed_dictionaries(
+            {"metric": FILLED, "mode": st.sampled_from(["min", "max"])}, optional={"keep": COUNT}
+        ),
+    ),
+    st.just({})
+    | st.fixed_dictionaries({"watch": WATCHED}, optional={"watch_per_node": st.booleans()}),
+)
 SPECS = st.builds(
     lambda program, shape, resources, rest: {
         **rest, **program, "resources": {**resources, **shape},
@@ -145,7 +163,7 @@ SPECS = st.builds(
     dictionary(
         name=NAMES, workdir=FILLED, project=NAMES, cluster=NAMES, priority=st.integers(0, 100),
         env=st.dictionaries(st.from_regex(r"[a-z_][a-z0-9_]{0,8}", fullmatch=True), TEXT),
-        python=dictionary(interpreter=FILLED), checkpoints=dictionary(keep_last=COUNT),
+        python=dictionary(interpreter=FILLED), checkpoints=CHECKPOINTS,
         retries=dictionary(max=st.integers(0, 9), backoff=SECONDS),
         timeouts=dictionary(run=SECONDS, start=SECONDS, queue=SECONDS, grace=SECONDS),
         stop_signal=st.sampled_from(["SIGTERM", "SIGINT", "SIGUSR1", "SIGUSR2"]),

@@ -51,17 +51,17 @@ def test_the_list_of_a_command_is_executed_as_it_is() -> None:
     ("line", "advice"),
     [
         ("torchrun --nproc_per_node 4 train.py -x", "train.py -x and resources: {workers: 4}"),
-        ("torchrun --nnodes=3 --nproc-per-node=4 -m a.b", "-m a.b and resources: {workers: 12}"),
-        ("torchrun --standalone train.py", "{workers: N} (N: how many processes)"),
+        (
+            "torchrun --nnodes=3 --nproc-per-node=4 --max-restarts 2 -m a.b",
+            "-m a.b, retries: {max: 2} and resources: {workers: 12, nodes: 3}",
+        ),
         ("accelerate  launch --num_processes=2 t.py", "t.py and resources: {workers: 2}"),
-        ("python -m torch.distributed.run --nproc-per-node 2 t.py", "{workers: 2}"),
-        ("python -u -m torch.distributed.launch t.py", "{workers: N}"),
-        ("deepspeed", "entrypoint: train.py ARGUMENTS"),
+        ("deepspeed", "entrypoint: train.py ARGUMENTS and resources: {workers: N, gpus_per_worker"),
         ("torchrun \\\n --nproc-per-node 2 \\\n t.py", "t.py and resources: {workers: 2}"),
     ],
 )
 @pytest.mark.parametrize("framework", ["pytorch", "command"])
-def test_the_line_of_another_launcher_is_answered_with_ours(
+def test_the_line_of_another_launcher_within_a_script_is_answered_with_ours(
     line: str, advice: str, framework: str
 ) -> None:
     with pytest.raises(WrongValueError) as caught:

@@ -6,6 +6,7 @@ import pytest
 
 import launcher.spec
 from launcher.errors import SpecError
+from launcher.model.checkpoint import KeepBest
 from launcher.model.launch import Entrypoint, Launch
 from launcher.spec.launch import decide_gpus, to_launch
 from launcher.spec.load import parse_spec
@@ -39,6 +40,21 @@ def test_a_spec_becomes_what_the_agents_need() -> None:
         grace_s=30,
         stop_signal="SIGUSR1",
     )
+
+
+def test_what_is_watched_goes_to_the_agents_and_what_is_best_stays_with_the_server() -> None:
+    spec = decide_gpus(
+        parse_spec(
+            "entrypoint: a.py\ncheckpoints:\n  watch: [a.pt, /mnt/b]\n  watch_per_node: true\n"
+            "  keep_best: {metric: acc, mode: max, keep: 2}\n",
+            "job.yaml",
+        ),
+        cluster_has_gpus=False,
+    )
+    launch = to_launch(spec, "a-b2", "")
+    assert (launch.watch, launch.watch_per_node) == (("a.pt", "/mnt/b"), True)
+    assert spec.checkpoints.keep_best.rule == KeepBest("acc", "max", 2)
+    assert parse_spec("entrypoint: a.py", "job.yaml").checkpoints.keep_best.rule is None
 
 
 @pytest.mark.parametrize(

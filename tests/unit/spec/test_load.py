@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,27 @@ def test_a_module_of_the_workdir_is_checked_like_a_script(folder: Path) -> None:
 @pytest.mark.usefixtures("folder")
 def test_a_module_that_the_nodes_may_have_is_not_looked_for() -> None:
     assert load_spec("job.yaml", ["entrypoint=-m installed.train"]).program.kind == "module"
+
+
+@pytest.mark.parametrize(
+    ("watched", "words"),
+    [
+        ("{workdir}/runs/*.pt", "lies in the workdir, of which the job has a copy of its own"),
+        ("{workdir}", "write snapshot.pt or runs/checkpoint-*"),
+    ],
+)
+def test_a_watched_path_that_means_ones_own_folder_is_told(
+    folder: Path, watched: str, words: str
+) -> None:
+    (folder / "train.py").write_text("")
+    pattern = watched.format(workdir=folder.resolve())
+    spec = folder / "job.yaml"
+    spec.write_text(f"entrypoint: train.py\ncheckpoints: {{watch: [a.pt, {pattern}]}}\n")
+    with pytest.raises(SpecError, match=re.escape(words)) as caught:
+        load_spec(spec)
+    assert "checkpoints.watch.1" in str(caught.value)
+    spec.write_text("entrypoint: train.py\ncheckpoints: {watch: [/mnt/elsewhere/*.pt]}\n")
+    assert load_spec(spec).checkpoints.watch == ("/mnt/elsewhere/*.pt",)
 
 
 @pytest.mark.usefixtures("folder")

@@ -12,6 +12,7 @@ from launcher.errors import LauncherError, SpecError
 from launcher.executor.unpacking import unpack
 from launcher.spec import packaging
 from launcher.spec.packaging import Package, pack
+from launcher.spec.tar import TarWriter
 from launcher.spec.workdir import list_workdir
 
 
@@ -126,8 +127,8 @@ def test_a_link_out_of_the_workdir_is_refused_by_name(workdir: Path, tmp_path: P
         pack(workdir)
     first, second = str(caught.value).splitlines()
     assert first == (
-        "data: a symlink to ../data, out of the workdir; add /data to .launcherignore and give "
-        f"the program {tmp_path}/data as an argument"
+        f"data: a symlink to ../data, out of the workdir; write links: {{data: {tmp_path}/data}} "
+        "in the spec, or add /data to .launcherignore"
     )
     assert second.startswith("train.log: a symlink to /dev/null, out of the workdir; ")
     (workdir / ".launcherignore").write_text("/data\n/train.log\n")
@@ -242,14 +243,14 @@ def test_a_file_that_is_written_while_it_is_read_is_told(
     monkeypatch: pytest.MonkeyPatch,
     change: bytes,
 ) -> None:
-    real, times = tarfile.TarFile.addfile, itertools.count()
+    real, times = TarWriter.add, itertools.count()
 
-    def write_meanwhile(tar: tarfile.TarFile, info: tarfile.TarInfo, file: object = None) -> None:
+    def write_meanwhile(tar: TarWriter, info: tarfile.TarInfo, file: object = None) -> None:
         (workdir / "train.py").write_bytes(change)
         real(tar, info, file)  # type: ignore[arg-type]
         os.utime(workdir / "train.py", (0, next(times)))
 
-    monkeypatch.setattr(tarfile.TarFile, "addfile", write_meanwhile)
+    monkeypatch.setattr(TarWriter, "add", write_meanwhile)
     with pytest.raises(SpecError, match=r"train\.py: changes while"):
         packed()
 

@@ -94,18 +94,43 @@ def test_litter_is_left_out_with_its_reason(workdir: Path) -> None:
     write(workdir, {
         ".git/HEAD": "", "pkg/__pycache__/a.pyc": "", ".venv/x": "",
         "my-env/pyvenv.cfg": "", "conda/conda-meta/history": "", "cache/.gitignore": "*\n",
+        "digits-k3m9ap/.launcher-archive": "", ".launcher-replaced/x/a": "",
     })  # fmt: skip
     os.mkfifo(workdir / "pipe")
     assert sent(workdir) == ["train.py"]
     assert left_out(workdir) == {
         ".git/": "version control",
+        ".launcher-replaced/": "put aside by jobs in place",
         ".venv/": "virtual environment",
         "cache/.gitignore": "cache/.gitignore: *",
         "conda/": "virtual environment",
+        "digits-k3m9ap/": "archive of a job",
         "my-env/": "virtual environment",
         "pipe": "neither a file nor a folder",
         "pkg/__pycache__/": "compiled python",
     }
+
+
+def test_a_symlink_where_the_spec_wants_a_link_is_left_out(workdir: Path, tmp_path: Path) -> None:
+    (workdir / "data").symlink_to(tmp_path)
+    listing = list_workdir(workdir, {"data": "/mnt/data"})
+    assert [item.path for item in listing.items] == ["train.py"]
+    assert listing.left_out == [("data", "links.data of the spec takes its place")]
+    assert listing.complaints == []
+
+
+def test_what_stands_in_the_place_of_a_link_of_the_spec_is_complained_about(workdir: Path) -> None:
+    write(workdir, {"data/x": "", "val": "", "sub/keep": "", ".gitignore": "/ignored/\n"})
+    write(workdir, {"ignored/x": ""})
+    links = {"data": "/a", "val": "/b", "train.py/x": "/c", "sub/new": "/d", "ignored": "/e"}
+    assert sorted(list_workdir(workdir, links).complaints) == [
+        (
+            "data/: stands where links.data shall be; "
+            "rename one of them, or add /data/ to .launcherignore"
+        ),
+        "train.py: stands where the folder of links.train.py/x shall be; rename one of them",
+        "val: stands where links.val shall be; rename one of them, or add /val to .launcherignore",
+    ]
 
 
 def test_a_socket_is_left_out(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

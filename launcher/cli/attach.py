@@ -1,0 +1,71 @@
+"""`launcher attach URL`: use a running Ray cluster; nothing is installed on its nodes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from launcher.cli import _output, _words
+from launcher.cli._options import connect
+
+_PORT = 8270
+_KINDS = ("CPU", "GPU")
+
+
+@click.command()
+@click.argument("ray_url", metavar="http://HEAD:8265")
+@click.option("--name", default="ray", show_default=True, help="Name of the cluster from now on.")
+@click.option(
+    "--ray-token-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="File with Ray's own token. Default: RAY_AUTH_TOKEN.",
+)
+@click.option("--server-url", metavar="URL", help="Address by which the nodes reach your server.")
+@click.option(
+    "--with-server", is_flag=True, help="Run a server on the head too: nodes cannot reach yours."
+)
+@click.option(
+    "--port", default=_PORT, show_default=True, help="With --with-server: its port on the head."
+)
+@click.option(
+    "--state-dir", metavar="PATH",
+    help="With --with-server: its folder on the head. Default: ~/.local/state/launcher-NAME.",
+)  # fmt: skip
+def command(
+    *,
+    ray_url: str,
+    name: str,
+    ray_token_file: Path | None,
+    server_url: str | None,
+    with_server: bool,
+    port: int,
+    state_dir: str | None,
+) -> None:
+    """Attach the running Ray cluster whose dashboard is at that address.
+
+    One Ray job carries launcher's code to its head and runs the executor there; nothing is
+    installed on the nodes. `launcher detach` ends it.
+    """
+    token = _ray_token(ray_token_file)
+    if with_server:
+        if server_url:
+            raise click.UsageError("--server-url and --with-server exclude each other")
+        from launcher.cli._with_server import attach_with_server
+
+        attach_with_server(ray_url, name, token, port, state_dir)
+        return
+    client = connect(start=True)
+    for step in client.attach(name, ray_url, ray_token=token, server_url=server_url):
+        _output.note(step)
+    found = next(one for one in client.server().clusters if one.name == name)
+    amounts = {kind: sum(node.total.get(kind, 0.0) for node in found.nodes) for kind in _KINDS}
+    parts = [_words.plural(int(amount), kind) for kind, amount in amounts.items()]
+    print(f"attached {name}: {', '.join([_words.plural(len(found.nodes), 'node'), *parts])}")
+    _output.note(f"next: launcher run job.yaml --set cluster={name}; launcher detach {name}")
+
+
+def _ray_token(file: Path | None) -> str | None:
+    text = file.read_text() if file else os.environ.get("RAY_AUTH_TOKEN", "")
+    return text.strip() or None

@@ -1,0 +1,1 @@
+"""What `launcher doctor` looks at: each check is a function that gives findings in words."""

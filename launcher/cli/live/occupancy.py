@@ -1,0 +1,147 @@
+"""The tables of `launcher top`, drawn by rich: nodes with bars and holders, then the queue."""
+
+from __future__ import annotations
+
+import shutil
+import time
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from launcher.cli import _words
+from launcher.cli.live.lines import visible
+from launcher.client import Client
+from launcher.errors import UnreachableError
+from launcher.units import format_duration
+from launcher.views import ClusterOccupancy, Holder, NodeOccupancy, Occupancy, WaitingJob
+
+_BAR = 16
+_QUEUE_SHOWN = 20
+_PIPE_WIDTH = 160
+"""Columns where there is no terminal: enough that nothing is cut."""
+
+
+def print_once(seen: Occupancy) -> None:
+    """As text, without colours where they are not wanted."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=_PIPE_WIDTH, color_system=None)
+    console.print(picture(seen))
+
+
+def watch(client: Client, interval_s: float) -> None:
+    """Draws it anew again and again, until Ctrl-C; a server that is away for a while is awaited."""
+    seen, away = client.occupancy(), ""
+    with Live(picture(seen), screen=True, auto_refresh=False) as live:
+        while True:
+            height = shutil.get_terminal_size().lines
+            live.update(picture(seen, away, rows=height), refresh=True)
+            time.sleep(interval_s)
+            try:
+                seen, away = client.occupancy(), ""
+            except UnreachableError as error:
+                away = str(error)
+
+
+def picture(seen: Occupancy, away: str = "", *, rows: int = 0) -> RenderableType:
+    """All of it.
+
+    Args:
+        seen: what the server said last.
+        away: why it says nothing now; empty while it does.
+        rows: lines that there are; 0: as many as it takes.
+    """
+    parts: list[RenderableType] = [Text(away, style="bold red")] if away else []
+    parts += [_cluster(cluster) for cluster in seen.clusters]
+    if not seen.clusters:
+        parts.append(Text("no cluster: launcher up starts one here"))
+    used = sum(len(cluster.nodes) + 4 for cluster in seen.clusters)
+    room = max(rows - used - 3, 1) if rows else len(seen.waiting)
+    parts.append(_queue(seen, min(room, _QUEUE_SHOWN) if rows else room))
+    return Group(*parts)
+
+
+def bar(ours: float, others: float, total: float) -> Text:
+    """How much of a resource is taken: by jobs of this server, by others, free.
+
+    >>> bar(2, 1, 4).plain
+    '████████▒▒▒▒···· 3/4'
+    """
+    if total <= 0:
+        return Text("-", style="dim")
+    mine = min(round(_BAR * ours / total), _BAR)
+    theirs = min(round(_BAR * others / total), _BAR - mine)
+    return Text.assemble(
+        ("█" * mine, "cyan"),
+        ("▒" * theirs, "yellow"),
+        ("·" * (_BAR - mine - theirs), "dim"),
+        f" {_amount(ours + others)}/{_amount(total)}",
+    )
+
+
+def _cluster(cluster: ClusterOccupancy) -> RenderableType:
+    title = Text.assemble(("cluster ", "dim"), (cluster.name, "bold"))
+    if not cluster.live:
+        silent = format_duration((cluster.silent_s or 0.0) // 1)
+        title.append(f"  silent for {silent}: no job starts there", style="bold red")
+        return title
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("NODE", "GPUS", "CPUS"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("HELD BY", overflow="fold")
+    for node in cluster.nodes:
+        table.add_row(_text(node.host), *_bars(node), _text(_holders(node)))
+    return Group(title, table, Text())
+
+
+def _bars(node: NodeOccupancy) -> tuple[Text, Text]:
+    gpus = sum(holder.gpus for holder in node.holders)
+    cpus = sum(holder.cpus for holder in node.holders)
+    return (bar(gpus, node.other_gpus, node.gpus), bar(cpus, node.other_cpus, node.cpus))
+
+
+def _holders(node: NodeOccupancy) -> str:
+    held = [_holder(holder) for holder in node.holders]
+    others = [
+        f"{_amount(amount)} {name} outside launcher"
+        for amount, name in ((node.other_gpus, "GPU"), (node.other_cpus, "CPU"))
+        if amount
+    ]
+    return ", ".join([*held, *others]) or "-"
+
+
+def _holder(holder: Holder) -> str:
+    ranks = _words.plural(holder.ranks, "rank")
+    state = "" if holder.state == "RUNNING" else f", {holder.state}"
+    return f"{holder.job} ({holder.user or 'somebody'}, {ranks}{state})"
+
+
+def _queue(seen: Occupancy, room: int) -> RenderableType:
+    if not seen.waiting:
+        return Text("nobody waits", style="dim")
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("WAITS", "FOR", "USER", "PROJECT", "PRIORITY", "TAKES"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("BECAUSE", overflow="ellipsis", no_wrap=True)
+    for job in seen.waiting[:room]:
+        table.add_row(*_waiting(job, seen.now))
+    more = len(seen.waiting) - room
+    return Group(table, Text(f"and {more} more", style="dim")) if more > 0 else table
+
+
+def _waiting(job: WaitingJob, now: float) -> list[Text]:
+    each = f"{job.gpus_per_worker} GPU" if job.gpus_per_worker else f"{job.cpus_per_worker:g} CPU"
+    ago, takes = _words.ago(job.queued_at, now), f"{job.workers} x {each}"
+    cells = (job.job, ago, job.user, job.project, str(job.priority), takes, job.reason)
+    return [_text(cell) for cell in cells]
+
+
+def _text(words: str) -> Text:
+    """What somebody wrote: nothing in it moves a terminal, or is markup to rich."""
+    return Text.from_ansi(visible(words.encode()))
+
+
+def _amount(number: float) -> str:
+    return f"{number:g}"

@@ -1,0 +1,37 @@
+"""How often what the ranks write is shipped: at once what is rare, once a second what is steady."""
+
+from __future__ import annotations
+
+CHECK_EVERY_S = 0.15
+"""How soon something new is seen."""
+STEADY_EVERY_S = 1.0
+BURST = 5.0
+"""Shipments that may follow each other faster, after as many seconds of quiet."""
+SHARE = 0.05
+"""Shipping takes at most this share of the time, so that it slows down with a slow server."""
+
+
+class Pace:
+    """Shipments cost credit, which time gives back. A step of training is worth no request.
+
+    Args:
+        now: monotonic clock, seconds.
+    """
+
+    def __init__(self, now: float) -> None:
+        self._credit, self._at = BURST, now
+
+    def pause(self, *, shipped: bool, took_s: float, now: float) -> float:
+        """Seconds to wait before the next look.
+
+        Args:
+            shipped: whether there was something to ship.
+            took_s: how long it took.
+            now: monotonic clock, seconds.
+        """
+        self._credit = min(BURST, self._credit + (now - self._at) / STEADY_EVERY_S)
+        self._at = now
+        if shipped:
+            self._credit -= 1.0
+        lacking_s = (1.0 - self._credit) * STEADY_EVERY_S
+        return max(CHECK_EVERY_S, took_s / SHARE, lacking_s)

@@ -1,0 +1,95 @@
+"""Who holds what of the clusters, and who waits: what `launcher top` shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from launcher import views
+from launcher.model.job import Allocation, Job
+from launcher.model.states import JobState
+from launcher.scheduler.state import ClusterView, NodeView
+from launcher.server.control import Control
+from launcher.store import jobs
+
+Held = tuple[Allocation, Job]
+"""Resources that are held, and the job they are held for."""
+
+
+def occupancy(control: Control) -> views.Occupancy:
+    """Everything at this moment."""
+    with control.store.read() as tx:
+        clusters = control.floor.clusters(tx)
+        waiting = [job for job in jobs.active(tx) if job.state is JobState.QUEUED]
+        held: list[Held] = []
+        for cluster in clusters:
+            for allocation in jobs.unreleased(tx, cluster.name):
+                job = jobs.get(tx, allocation.job_id)
+                if job is not None:
+                    held.append((allocation, job))
+    in_turn = sorted(waiting, key=lambda job: (-job.priority, job.submitted_at, job.id))
+    return views.Occupancy(
+        control.clock(),
+        tuple(_cluster(cluster, held) for cluster in clusters),
+        tuple(_waiting(job, control.reason(job)) for job in in_turn),
+    )
+
+
+def _cluster(cluster: ClusterView, held: Sequence[Held]) -> views.ClusterOccupancy:
+    own = [(allocation, job) for allocation, job in held if allocation.cluster == cluster.name]
+    return views.ClusterOccupancy(
+        cluster.name,
+        cluster.is_live,
+        round(cluster.silent_s, 1),
+        tuple(_node(node, own) for node in cluster.nodes) if cluster.is_live else (),
+    )
+
+
+def _node(node: NodeView, held: Sequence[Held]) -> views.NodeOccupancy:
+    holders = tuple(
+        _holder(job, slot.ranks)
+        for allocation, job in held
+        for slot in allocation.slots
+        if slot.node_id == node.node_id
+    )
+    cpus, gpus = node.total.get("CPU", 0.0), node.total.get("GPU", 0.0)
+    return views.NodeOccupancy(
+        node.node_id,
+        node.label,
+        cpus,
+        gpus,
+        holders,
+        _others(cpus - node.free.get("CPU", 0.0), sum(one.cpus for one in holders)),
+        _others(gpus - node.free.get("GPU", 0.0), sum(one.gpus for one in holders)),
+    )
+
+
+def _holder(job: Job, ranks: int) -> views.Holder:
+    needs = job.resources
+    return views.Holder(
+        job=job.id,
+        state=job.state.value,
+        user=job.user,
+        project=job.project,
+        ranks=ranks,
+        cpus=needs.cpus_per_worker * ranks,
+        gpus=needs.gpus_per_worker * ranks,
+    )
+
+
+def _others(taken: float, ours: float) -> float:
+    """What is taken beside ours; ours may be granted and not taken yet."""
+    return max(round(taken - ours, 2), 0.0)
+
+
+def _waiting(job: Job, reason: str) -> views.WaitingJob:
+    return views.WaitingJob(
+        job=job.id,
+        user=job.user,
+        project=job.project,
+        priority=job.priority,
+        queued_at=job.queued_at,
+        workers=job.resources.workers,
+        gpus_per_worker=job.resources.gpus_per_worker,
+        cpus_per_worker=job.resources.cpus_per_worker,
+        reason=reason,
+    )

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import itertools
+
+from launcher.executor.pacing import BURST, CHECK_EVERY_S, SHARE, STEADY_EVERY_S, Pace
+
+
+def shipments(pace: Pace, *, until: float, every_s: float, begin: float = 0.0) -> list[float]:
+    """When something was shipped of a program that writes every so often."""
+    now, written, sent = begin, begin, []
+    while now < until:
+        is_new = now >= written
+        if is_new:
+            sent.append(now)
+            written = now + every_s
+        now += pace.pause(shipped=is_new, took_s=0.0, now=now)
+    return sent
+
+
+def test_a_steady_stream_is_shipped_at_once_at_first_and_then_once_a_second() -> None:
+    sent = shipments(Pace(0.0), until=100.0, every_s=0.0)
+    assert sent[3] < 1.0
+    assert len(sent) <= 100.0 / STEADY_EVERY_S + BURST
+    gaps = [b - a for a, b in itertools.pairwise(sent[10:])]
+    assert all(abs(gap - STEADY_EVERY_S) < 0.01 for gap in gaps)
+
+
+def test_a_line_after_a_pause_is_shipped_as_soon_as_it_is_seen() -> None:
+    pace = Pace(0.0)
+    shipments(pace, until=50.0, every_s=0.0)
+    assert pace.pause(shipped=False, took_s=0.0, now=60.0) == CHECK_EVERY_S
+    assert pace.pause(shipped=True, took_s=0.0, now=61.0) == CHECK_EVERY_S
+
+
+def test_a_rare_line_never_waits() -> None:
+    pace = Pace(0.0)
+    for second in range(0, 60, 2):
+        assert pace.pause(shipped=True, took_s=0.0, now=float(second)) == CHECK_EVERY_S
+
+
+def test_a_slow_server_is_asked_less_often() -> None:
+    assert Pace(0.0).pause(shipped=True, took_s=2.0, now=0.0) == 2.0 / SHARE
