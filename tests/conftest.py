@@ -5,6 +5,7 @@ that both profiles reach it.
 """
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +16,16 @@ calm = settings(deadline=None, print_blob=True, suppress_health_check=[HealthChe
 settings.register_profile("short", calm, max_examples=10)
 settings.register_profile("thorough", calm, max_examples=500)
 settings.load_profile("short")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c_counts() -> None:
+    """A shell starts what runs in its background deaf to SIGINT, which all of its children inherit.
+
+    The commands that tests interrupt would never hear it.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
