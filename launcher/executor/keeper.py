@@ -103,8 +103,7 @@ def start(order: dict[str, Any]) -> int:
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != keeper:
             os._exit(255)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE):
-            signal.signal(number, signal.SIG_DFL)
+        _hear_all_signals()
         signal.set_wakeup_fd(-1)
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
         log = os.open(order["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -119,6 +118,13 @@ def start(order: dict[str, Any]) -> int:
             os._exit(126 if isinstance(error, PermissionError) else 127)
     finally:
         os._exit(255)
+
+
+def _hear_all_signals() -> None:
+    """What is ignored stays so over `exec`, as SIGINT of all that a shell starts in its background."""
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        with contextlib.suppress(OSError):  # the C library's own
+            signal.signal(number, signal.SIG_DFL)
 
 
 def reap(ranks: dict[int, int]) -> None:

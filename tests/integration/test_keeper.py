@@ -147,6 +147,23 @@ def test_a_rank_is_alone_in_its_session_with_clean_signals(keeper: Keeper) -> No
     assert told.startswith("True set() [<Handlers.SIG_DFL: 0>, <Handlers.SIG_DFL: 0>]")
 
 
+def test_a_rank_hears_the_signals_that_the_launchers_own_processes_were_started_deaf_to(
+    tmp_path: Path,
+) -> None:
+    deaf_to = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in deaf_to}
+    try:
+        keeper = Keeper(tmp_path)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    ignored = "[n.name for n in signal.Signals if signal.getsignal(n) == signal.SIG_IGN]"
+    keeper.run(f"import signal; print({ignored})")
+    assert keeper.code() == 0
+    assert keeper.log().read_text() == "['SIGPIPE', 'SIGXFSZ']\n"  # Python's own
+    keeper.close()
+
+
 def test_a_rank_has_its_folder_and_its_environment_and_no_other(
     keeper: Keeper, tmp_path: Path
 ) -> None:

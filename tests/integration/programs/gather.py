@@ -9,8 +9,9 @@ import torch.distributed as dist
 dist.init_process_group("gloo")
 numbers = torch.tensor([float(dist.get_rank())])
 dist.all_reduce(numbers)
-words = f"rank {dist.get_rank()} of {dist.get_world_size()} sum {numbers.item():g}"
-print(words, *sys.argv[1:], os.environ.get("GREETING", ""), flush=True)
+told = f"rank {dist.get_rank()} of {dist.get_world_size()} sum {numbers.item():g}"
+line = " ".join([told, *sys.argv[1:], os.environ.get("GREETING", "")])
+os.write(1, f"{line}\n".encode())  # whole: torchrun gives all ranks one pipe
 dist.barrier()
 dist.destroy_process_group()
 # torch with gloo may abort while the interpreter ends; what counts has been said.
