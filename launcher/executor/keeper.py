@@ -121,7 +121,7 @@ def start(order: dict[str, Any]) -> int:
 
 
 def _hear_all_signals() -> None:
-    """What is ignored stays so over `exec`, as SIGINT of all that a shell starts in its background."""
+    """What is ignored stays so over `exec`; a shell starts its background deaf to SIGINT."""
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         with contextlib.suppress(OSError):  # the C library's own
             signal.signal(number, signal.SIG_DFL)
