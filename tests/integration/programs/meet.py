@@ -42,18 +42,19 @@ def value_of(step, number):
 
 
 def claim():
-    """Hold a lock for this attempt as long as this process lives, and look for other attempts'.
+    """Hold a lock as long as this process lives, and look for those of other attempts.
 
     Of two processes of different attempts that live at once, the one that locks later finds it.
     """
-    own = os.open(DIARY / f"alive-{attempt()}", os.O_RDWR | os.O_CREAT, 0o600)
-    fcntl.flock(own, fcntl.LOCK_SH)
+    own = os.open(DIARY / f"alive-{attempt()}-{rank()}", os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(own, fcntl.LOCK_EX)
     for path in DIARY.glob("alive-*"):
-        if path.name == f"alive-{attempt()}":
+        if path.name.startswith(f"alive-{attempt()}-"):
             continue
         with path.open("r+") as other:
             try:
-                fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # Shared: who looks at the same moment is no process of that attempt.
+                fcntl.flock(other, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except OSError:
                 (DIARY / f"overlap-{attempt()}-{rank()}").write_text(path.name)
     return own
