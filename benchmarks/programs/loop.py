@@ -51,7 +51,7 @@ def make_step() -> Step:
         nn.ReLU(),
         nn.Linear(WIDTH, CLASSES),
     )
-    replica = DistributedDataParallel(model)
+    replica = DistributedDataParallel(model) if dist.is_initialized() else model
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
     images, labels = torch.randn(BATCH, WIDTH), torch.randint(CLASSES, (BATCH,))
 
@@ -84,7 +84,8 @@ def rate(step: Step, seconds: float) -> float:
     for _ in range(WARM_UP_STEPS):
         step()
     count = torch.tensor(int(seconds * WARM_UP_STEPS / (time.perf_counter() - begun)))
-    dist.broadcast(count, 0)
+    if dist.is_initialized():
+        dist.broadcast(count, 0)
     begun = time.perf_counter()
     for _ in range(int(count)):
         step()
