@@ -1,9 +1,9 @@
 """The agent: one process a node of an allocation. Does what `AgentCore` decides.
 
 Its threads talk to the core only through the mailbox, so the core needs no lock and acts on one
-thing at a time: `loop` (the core and its actions), `orders` (long-polls the server), `telling`
-(tells the server what changed), `shipping` and `saving` (logs, points, checkpoints), `preparing`
-(code and checkpoint), the gang's channel and the keeper's answers.
+thing at a time: `loop` (the core and its actions), the line to the server (`server_line`),
+`shipping` and `saving` (logs, points, checkpoints), `preparing` (code and checkpoint), the gang's
+channel and the keeper's answers.
 """
 
 from __future__ import annotations
@@ -13,47 +13,37 @@ import logging
 import os
 import queue
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from launcher.errors import LauncherError, UnreachableError
+from launcher.errors import LauncherError
 from launcher.executor import core as core_
 from launcher.executor import surroundings
 from launcher.executor.collecting import Collector
 from launcher.executor.core import AgentCore
 from launcher.executor.folders import JobFolder, jobs_root
+from launcher.executor.launching import rank_starts
 from launcher.executor.leftovers import ship_leftovers
 from launcher.executor.lines import GangLines
-from launcher.executor.links import place_links
 from launcher.executor.outputs import OutputCollector
 from launcher.executor.ports import Ports
-from launcher.executor.preparing import place_checkpoint, place_code
-from launcher.executor.putting_back import put_back
+from launcher.executor.preparer import Preparer
 from launcher.executor.pythons import Place, RanksPython
-from launcher.executor.ranks import Ranks, RankStart
-from launcher.executor.sweep import sweep_job
-from launcher.executor.uplink import Uplink
+from launcher.executor.ranks import Ranks
+from launcher.executor.server_line import ServerLine
+from launcher.executor.uplink import Uplink, until_answered
 from launcher.executor.watcher import Watching
 from launcher.executor.watching import End
-from launcher.frameworks import load as load_framework
-from launcher.frameworks.base import layered
 from launcher.model.gang import Gang, GangNode
 from launcher.model.wire import Orders
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
-POLL_S = 10.0
-"""How long the server may hold a request for orders; every answer renews the lease."""
-REPEAT_S = 2.0
-"""How often states and orders of the gang are repeated, changed or not."""
-RETRY_S = 0.5
 KEEPER_PATIENCE_S = 2.0
 """How long after the deadline the keeper leaves it to this process to end the ranks."""
 
@@ -79,18 +69,14 @@ class Agent:
         self.config = config
         self.finished = threading.Event()
         self._mail: queue.SimpleQueue[Callable[[float], None]] = queue.SimpleQueue()
-        self._orders = Orders("")
-        self._changed = threading.Event()
-        self._preparing: queue.SimpleQueue[core_.Prepare] = queue.SimpleQueue()
 
-        uplink = Uplink(config.server, config.token)
-        self._setup = _until_answered(lambda: uplink.setup(config.allocation))
+        uplink = self._connect()
+        self._setup = until_answered(lambda: uplink.setup(config.allocation))
         self.job_id = self._setup.launch.job_id
         self._folder = JobFolder.of(jobs_root(config.server_id), self.job_id, config.node_id)
         if self._setup.launch.in_place:
             self._folder = replace(self._folder, in_place=Path(self._setup.launch.in_place))
         _log_to(self._folder.agent_log)
-        self._lock = self._folder.try_own()
         self._ports = Ports(config.address)
         self._core = self._make_core()
         self._lines = GangLines(
@@ -100,28 +86,29 @@ class Agent:
             token=config.token,
             heed_deadline=self._hold_to_deadline,
         )
-        self._status = self._core.status(self.address, "")
+        self._server = ServerLine(
+            self._connect,
+            self._core.status(self.address, ""),
+            lambda orders, asked_at: self._post(partial(self._obey, orders, asked_at)),
+            self.finished,
+        )
         mark = f"LAUNCHER_ALLOCATION={config.allocation}"
         self._ranks = Ranks(self._folder, mark, self._rank_ended, held=[self._lines.fileno()])
         self._python = self._make_python()
         self._collector = Collector(
             self._folder,
-            lambda: Uplink(config.server, config.token),
+            self._connect,
             note=lambda text: self._post(lambda _: self._core.note(text)),
             watching=self._make_watching(),
         )
         self._outputs = self._make_outputs()
+        self._preparer = self._make_preparer()
         self._launched = 0
         shipping = {"server": config.server, "token": config.token}
         self._folder.shipping.touch(mode=0o600)
         self._folder.shipping.write_text(json.dumps(shipping))
-        for target in (
-            self._loop,
-            self._poll_orders,
-            self._tell_changes,
-            self._prepare_all,
-            self._clear_leftovers,
-        ):
+        self._server.start()
+        for target in (self._loop, self._clear_leftovers):
             threading.Thread(target=target, name=target.__name__.strip("_"), daemon=True).start()
 
     @property
@@ -186,9 +173,26 @@ class Agent:
             rule if rule and (rule.every_node or index == 0) else None,
             rank=sum(setup.ranks[:index]),
             limits=setup.output_limits,
-            connect=lambda: Uplink(self.config.server, self.config.token),
+            connect=self._connect,
             note=lambda text: self._post(lambda _: self._core.note(text)),
         )
+
+    def _make_preparer(self) -> Preparer:
+        return Preparer(
+            self.config.allocation,
+            self.config.index,
+            self._setup.launch,
+            self._folder,
+            self._core,
+            self._python,
+            self._collector,
+            connect=self._connect,
+            post=self._post,
+            finished=self.finished,
+        )
+
+    def _connect(self) -> Uplink:
+        return Uplink(self.config.server, self.config.token)
 
     # --- the loop --------------------------------------------------------------------------------
 
@@ -217,16 +221,13 @@ class Agent:
         for action in self._core.actions():
             self._act(action)
         self._lines.tell()
-        status = self._core.status(self.address, "")
-        if status != self._status:
-            self._status = status
-            self._changed.set()
+        self._server.tell(self._core.status(self.address, ""))
 
     def _act(self, action: core_.Action) -> None:
         log.info("%s: %s", self.config.allocation, action)
         match action:
             case core_.Prepare():
-                self._preparing.put(action)
+                self._preparer.begin(action)
             case core_.Abandon():
                 self._ranks.abandon(action.attempt)
             case core_.Launch():
@@ -246,22 +247,17 @@ class Agent:
 
     def _launch(self, attempt: int, gang: Gang) -> None:
         self._launched = attempt
-        launch = self._setup.launch
-        framework = load_framework(launch.framework)
-        python = self._python.path
-        starts = []
-        for rank in gang.on_node(self.config.index):
-            own = framework.environment(launch, gang, rank)
-            own |= surroundings.rank_environment(
-                self._folder,
-                attempt=attempt,
-                rank=rank.rank,
-                allocation=self.config.allocation,
-                resume=self._core.resume,
-            )
-            env = layered(surroundings.node_environment(python), launch, own) | self._setup.secrets
-            argv = framework.argv(launch, python)
-            starts.append(RankStart(rank.rank, argv, env, self._folder.work))
+        starts = rank_starts(
+            self._setup.launch,
+            gang,
+            self._folder,
+            node=self.config.index,
+            attempt=attempt,
+            allocation=self.config.allocation,
+            python=self._python.path,
+            resume=self._core.resume,
+            secrets=self._setup.secrets,
+        )
         self._ranks.start(attempt, starts)
 
     def _rank_ended(self, attempt: int, exits: list[Any]) -> None:
@@ -305,88 +301,7 @@ class Agent:
         else:
             drain_rest()
 
-    # --- preparing -------------------------------------------------------------------------------
-
-    def _prepare_all(self) -> None:
-        while True:
-            self._prepare(self._preparing.get())
-
-    def _prepare(self, wanted: core_.Prepare) -> None:
-        uplink = Uplink(self.config.server, self.config.token)
-        attempt = wanted.attempt
-        try:
-            _until_answered(lambda: self._prepare_once(uplink, wanted), self.finished)
-        except Exception as error:  # also a bug's: it ends the attempt in words, not in silence
-            log.info("not prepared", exc_info=error)
-            text = str(error) or type(error).__name__
-            self._post(lambda now: self._core.failed(attempt, text, now))
-        else:
-            self._post(lambda now: self._core.prepared(attempt, now))
-        finally:
-            uplink.close()
-
-    def _prepare_once(self, uplink: Uplink, wanted: core_.Prepare) -> None:
-        if self._lock is None:
-            # The agent of an allocation that is over may need a moment to leave.
-            self._lock = self._folder.try_own()
-            if self._lock is None:
-                raise _NotYetError("the folder is still held by the agent before this one")
-        sweep_job(self._folder, living=self.config.allocation)
-        place_code(self._folder, uplink, self._setup.launch.code)
-        place_links(self._folder.work, self._setup.launch.links, socket.gethostname())
-        self._python.ready(uplink, wanted.attempt)
-        if self._setup.launch.requirements is not None:
-            self._post(partial(self._core.environment_ready, wanted.attempt))
-        if wanted.resume is not None:
-            place_checkpoint(self._folder, uplink, wanted.resume, node=self.config.index)
-        self._put_back(uplink, wanted)
-        self._folder.checkpoints(wanted.attempt).mkdir(parents=True, exist_ok=True)
-        surroundings.sdk_folder(self._folder.path.parent)
-
-    def _put_back(self, uplink: Uplink, wanted: core_.Prepare) -> None:
-        patterns = self._setup.launch.watch
-        if not patterns:
-            return
-        placed = put_back(
-            self._folder,
-            uplink,
-            patterns,
-            attempt=wanted.attempt,
-            node=self.config.index,
-            resume=wanted.resume,
-        )
-        self._collector.begin(wanted.attempt, placed)
-        if placed is not None and self.config.index == 0:
-            text = f"watched files of step {placed.step} are back in place"
-            self._post(lambda _: self._core.note(text))
-
     # --- the server ------------------------------------------------------------------------------
-
-    def _poll_orders(self) -> None:
-        """Long-poll: the server answers when its orders change, and renews the lease anyway."""
-        uplink = Uplink(self.config.server, self.config.token)
-        while not self.finished.is_set():
-            self._exchange(uplink, POLL_S)
-
-    def _tell_changes(self) -> None:
-        uplink = Uplink(self.config.server, self.config.token)
-        while not self.finished.is_set():
-            self._changed.wait()
-            self._changed.clear()
-            if not self._exchange(uplink, 0.0):
-                self._changed.set()
-
-    def _exchange(self, uplink: Uplink, hold_s: float) -> bool:
-        asked_at = time.monotonic()
-        try:
-            orders = uplink.sync(replace(self._status, seen=self._orders.version), hold_s)
-        except LauncherError as error:
-            log.info("the server did not take the status: %s", error)
-            self.finished.wait(RETRY_S)
-            return False
-        self._orders = orders
-        self._post(partial(self._obey, orders, asked_at))
-        return True
 
     def _obey(self, orders: Orders, asked_at: float, now: float) -> None:
         if orders.peers:
@@ -407,8 +322,8 @@ class Agent:
         self._outputs.close()
         self._collector.close()
         self._ports.close()
-        uplink = Uplink(self.config.server, self.config.token)
-        status = self._core.status(self.address, self._orders.version)
+        uplink = self._connect()
+        status = self._core.status(self.address, self._server.orders.version)
         job_over = action.job_over
         try:
             # The executor's word to close may have come before the server's that the job is over.
@@ -417,8 +332,7 @@ class Agent:
             log.info("the server was not told: %s", error)
         if job_over and self._collector.is_all_shipped:
             self._folder.remove()
-        if self._lock is not None:
-            os.close(self._lock)
+        self._preparer.give_back()
         self.finished.set()
         self._lines.close()
 
@@ -430,19 +344,3 @@ def _log_to(path: Path) -> None:
         format="%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s",
         force=True,
     )
-
-
-class _NotYetError(LauncherError):
-    """Something that passes by itself."""
-
-
-def _until_answered(ask: Callable[[], T], given_up: threading.Event | None = None) -> T:
-    """Ask until the server answers; errors that would stay are raised."""
-    stop = given_up or threading.Event()
-    while True:
-        try:
-            return ask()
-        except (UnreachableError, _NotYetError) as error:
-            log.info("trying again: %s", error)
-            if stop.wait(RETRY_S):
-                raise

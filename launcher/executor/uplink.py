@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import logging
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
+from launcher.errors import LauncherError, UnreachableError
 from launcher.model.checkpoint import Manifest
 from launcher.model.codec import decode, encode
 from launcher.model.outputs import OutputReport
 from launcher.model.wire import AgentSetup, AgentStatus, CheckpointRef, Orders
 from launcher.transport import Connection
 
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
 BASE = "/api/v1/agent"
+RETRY_S = 0.5
 _UPLOAD_TIMEOUT_S = 120.0
 
 
@@ -120,3 +127,24 @@ class Uplink:
 
     def close(self) -> None:
         self._connection.close()
+
+
+class NotYetError(LauncherError):
+    """Something that passes by itself."""
+
+
+def until_answered(ask: Callable[[], T], given_up: threading.Event | None = None) -> T:
+    """Ask until the server answers; errors that would stay are raised.
+
+    Args:
+        ask: what is tried again after `UnreachableError` and `NotYetError`.
+        given_up: once it is set, these too are raised.
+    """
+    stop = given_up or threading.Event()
+    while True:
+        try:
+            return ask()
+        except (UnreachableError, NotYetError) as error:
+            log.info("trying again: %s", error)
+            if stop.wait(RETRY_S):
+                raise

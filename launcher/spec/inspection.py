@@ -42,7 +42,9 @@ _MOVERS = {"os.replace", "os.rename", "shutil.move"}
 _TEMPORARY = re.compile(r"(.+)\.(tmp|temp|part|partial)")
 _UNKNOWN = "*"
 _DEEPEST = 8
-_PATH_MAKERS = frozenset({"os.path.join", "Path", "pathlib.Path", "str", "os.fspath"})
+_PATH_MAKERS = frozenset(
+    {"os.path.join", "Path", "pathlib.Path", "str", "os.fspath", "os.path.expanduser"}
+)
 
 
 @dataclass(frozen=True)
@@ -259,15 +261,7 @@ class _Paths:
         return self.pattern(part, depth + 1)
 
     def _called(self, call: ast.Call, depth: int) -> str:
-        name = _dotted(call.func)
-        if name in {
-            "os.path.join",
-            "Path",
-            "pathlib.Path",
-            "str",
-            "os.fspath",
-            "os.path.expanduser",
-        }:
+        if _dotted(call.func) in _PATH_MAKERS:
             return "/".join(self.pattern(argument, depth + 1) for argument in call.args)
         if isinstance(call.func, ast.Attribute) and call.func.attr == "format":
             return self.pattern(call.func.value, depth + 1)

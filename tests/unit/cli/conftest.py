@@ -211,7 +211,7 @@ def fake(monkeypatch, tmp_path_factory):
     monkeypatch.setenv("LAUNCHER_SERVER", server.url)
     monkeypatch.setenv("LAUNCHER_TOKEN", server.token)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-    monkeypatch.setattr("launcher.client.this_user", lambda: "ada")
+    monkeypatch.setattr("getpass.getuser", lambda: "ada")
     yield server
     server.close()
 

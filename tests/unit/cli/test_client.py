@@ -6,7 +6,8 @@ import threading
 import pytest
 
 from launcher import address
-from launcher.client import Client, this_user
+from launcher.api.caller import this_user
+from launcher.client import Client
 from launcher.errors import (
     ConflictError,
     LauncherError,

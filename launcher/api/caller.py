@@ -1,0 +1,63 @@
+"""The connection that all topics of the API share, and how a job is named on it."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import urllib.parse
+from typing import Any
+
+from launcher.address import Address
+from launcher.errors import NotFoundError
+
+API = "/api/v1"
+NEWEST = frozenset({"-", "last"})
+"""In place of a job's id: the newest job of this user."""
+
+
+class Caller:
+    """Asks the server at an address. Belongs to one thread."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._connection = address.connect()
+
+    @property
+    def url(self) -> str:
+        return self._connection.base_url
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _path(self, ref: str) -> str:
+        identity = self._newest() if ref in NEWEST else ref
+        return f"{API}/jobs/{urllib.parse.quote(identity, safe='')}"
+
+    def _newest(self) -> str:
+        user = this_user()
+        own = [
+            job["id"] for job in self._get(f"{API}/jobs?limit=100")["jobs"] if job["user"] == user
+        ]
+        if not own:
+            raise NotFoundError(
+                f"{user} has submitted no job yet", hint="launcher run job.yaml submits one"
+            )
+        return str(own[0])
+
+    def _get(self, path: str) -> Any:
+        return self._connection.request("GET", path).json()
+
+    def _post(self, path: str, body: Any = None, *, repeatable: bool = True) -> Any:
+        answer = self._connection.request("POST", path, json=body, repeatable=repeatable)
+        return answer.json() if answer.body else None
+
+
+def with_query(path: str, query: dict[str, str]) -> str:
+    return f"{path}?{urllib.parse.urlencode(query)}" if query else path
+
+
+def this_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a container whose user has no name
+        return str(os.getuid())

@@ -1,0 +1,163 @@
+"""Jobs: submitted, listed, ended, removed, and what became of them."""
+
+from __future__ import annotations
+
+import urllib.parse
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from launcher.api.caller import API, NEWEST, Caller, this_user, with_query
+from launcher.interpreters import choose as choose_python
+from launcher.views import EventView, JobView, OutputView, Removal, Series, series, view
+
+if TYPE_CHECKING:
+    from launcher.download import JobFiles
+    from launcher.spec.again import Difference
+    from launcher.spec.jobspec import JobSpec
+    from launcher.spec.packaging import Package
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What came of a submit. `is_new` is False when the idempotency key was used before."""
+
+    job: JobView
+    is_new: bool
+    package: Package | None
+    """What was sent; None: the job runs in place."""
+
+
+class Jobs(Caller):
+    def submit(
+        self,
+        spec: JobSpec,
+        *,
+        key: str | None = None,
+        python: str | None = None,
+        user: str | None = None,
+    ) -> Submission:
+        """Packs the spec's workdir, sends what the server has not yet, and queues the job.
+
+        Args:
+            spec: with an absolute `workdir`, as `load_spec` gives it.
+            key: idempotency key: a second submit with it gives the first one's job.
+            python: interpreter for a job that names none, if it runs on this machine. Default:
+                what `launcher.interpreters.choose` takes for its workdir.
+            user: whose job it is. Default: the user of this process.
+
+        Raises:
+            SpecError: the files cannot be sent, or the server refuses the spec.
+        """
+        from launcher.upload import send_workdir
+
+        package = send_workdir(self._connection, f"{API}/packages", spec)
+        body = {
+            "spec": self._with_origin(spec).model_dump(mode="json"),
+            "code": package.sha256 if package else "",
+            "python": python or choose_python(Path(spec.workdir)).path,
+            "user": user or this_user(),
+        }
+        return Submission(*self._queue(body, key), package)
+
+    def clone(
+        self, ref: str, overrides: Iterable[str] = (), *, key: str | None = None
+    ) -> tuple[JobView, list[Difference]]:
+        """Queues a new job of the same spec and code, `key=value` changed; also what differs.
+
+        Raises:
+            SpecError: every complaint about the changed spec.
+        """
+        from launcher.spec.again import again, differences
+
+        origin = self.job(ref)
+        spec = again(origin.spec or {}, overrides, source=f"spec of {origin.id}")
+        body = {"spec": spec.model_dump(mode="json"), "code_of": origin.id, "user": this_user()}
+        job, _ = self._queue(body, key)
+        return job, differences(origin.spec or {}, job.spec or {})
+
+    def _queue(self, body: dict[str, Any], key: str | None) -> tuple[JobView, bool]:
+        import secrets
+
+        headers = {"Idempotency-Key": key or secrets.token_hex(16)}
+        answer = self._connection.request("POST", f"{API}/jobs", json=body, headers=headers)
+        return view(JobView, answer.json()), answer.status == 201
+
+    def job(self, ref: str) -> JobView:
+        """A job by its id or a unique beginning of it; `last` is the newest one of this user."""
+        return view(JobView, self._get(self._path(ref)))
+
+    def jobs(
+        self, states: Iterable[str] = (), *, project: str | None = None, limit: int = 100
+    ) -> list[JobView]:
+        """Newest first; all states without any."""
+        query = [("state", state) for state in states] + [("limit", str(limit))]
+        if project:
+            query.append(("project", project))
+        data = self._get(f"{API}/jobs?{urllib.parse.urlencode(query)}")
+        return [view(JobView, job) for job in data["jobs"]]
+
+    def cancel(self, ref: str, *, force: bool = False) -> JobView:
+        """Ends a job; `force` without the time to save."""
+        return view(JobView, self._post(f"{self._path(ref)}/cancel", {"force": force}))
+
+    def retry(self, ref: str) -> JobView:
+        """Queues an ended job again, from its newest checkpoint."""
+        return view(JobView, self._post(f"{self._path(ref)}/retry", repeatable=False))
+
+    def declare_lost(self, ref: str) -> JobView:
+        """A person's word that no process of this job lives any more, so that it may go on."""
+        return view(JobView, self._post(f"{self._path(ref)}/declare-lost"))
+
+    def remove(self, ref: str, *, dry_run: bool = False) -> Removal:
+        """Removes an ended job with all that is kept of it; `dry_run` only tells what that is."""
+        path = f"{self._path(ref)}?dry_run={int(dry_run)}"
+        answer = self._connection.request("DELETE", path, repeatable=False)
+        return view(Removal, answer.json())
+
+    def prune(
+        self,
+        older_than_s: float,
+        *,
+        project: str | None = None,
+        states: Iterable[str] = (),
+        dry_run: bool = False,
+    ) -> Removal:
+        """Removes the jobs that ended so many seconds ago; `states`: only those that ended so."""
+        body = {"older_than_s": older_than_s, "project": project, "states": list(states)}
+        return view(Removal, self._post(f"{API}/prune", body | {"dry_run": dry_run}))
+
+    def why(self, ref: str) -> str:
+        """One sentence: why a job waits, or what it does."""
+        return str(self._get(f"{self._path(ref)}/why")["text"])
+
+    def events(self, ref: str, *, after: int = 0) -> list[EventView]:
+        data = self._get(f"{self._path(ref)}/events?after={after}")
+        return [view(EventView, event) for event in data["events"]]
+
+    def metrics(
+        self, ref: str, *, name: str | None = None, rank: int | None = None, raw: bool = False
+    ) -> list[Series]:
+        """Curves of a job; `raw` with the points of attempts that later ones ran again."""
+        query = {"name": name, "rank": rank, "raw": int(raw)}
+        given = {key: str(value) for key, value in query.items() if value is not None}
+        data = self._get(with_query(f"{self._path(ref)}/metrics", given))
+        return [series(curve) for curve in data["series"]]
+
+    def files(self, ref: str) -> JobFiles:
+        """The outputs and the code of a job."""
+        from launcher.download import JobFiles
+
+        return JobFiles(self._connection, self._path(ref))
+
+    def outputs(self, ref: str) -> list[OutputView]:
+        """Files that the job left, by path; of each path the newest attempt's."""
+        return self.files(ref).outputs()
+
+    def _with_origin(self, spec: JobSpec) -> JobSpec:
+        """The spec with `from_job: last` as the id that it means to this user."""
+        name, at, step = (spec.from_job or "").partition("@")
+        if name not in NEWEST:
+            return spec
+        return spec.model_copy(update={"from_job": f"{self._newest()}{at}{step}"})
