@@ -1,7 +1,7 @@
 """Dataclasses as JSON values and back: written strict, read lenient.
 
 The standard library alone, since agents and the light commands have nothing else; a dataclass is
-its own schema.
+its own schema. How a type is read is found out once, not for every message.
 """
 
 from __future__ import annotations
@@ -9,17 +9,22 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
+from collections.abc import Callable
 from enum import Enum
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 T = TypeVar("T")
+Reader = Callable[[Any], Any]
 
 
 def encode(message: Any) -> Any:
     """A message as JSON values."""
-    if dataclasses.is_dataclass(message) and not isinstance(message, type):
-        return {f.name: encode(getattr(message, f.name)) for f in dataclasses.fields(message)}
+    kind = type(message)
+    if kind in _PLAIN:
+        return message
+    if dataclasses.is_dataclass(kind):
+        return {name: encode(getattr(message, name)) for name in _names(kind)}
     if isinstance(message, Enum):
         return message.value
     if isinstance(message, dict):
@@ -35,71 +40,149 @@ def decode(cls: type[T], data: Any) -> T:
     Raises:
         ValueError: the data has not the message's shape; the text names the place.
     """
-    return typing.cast("T", _decode(cls, data, cls.__name__))
+    try:
+        return typing.cast("T", _reader(typing.cast("Any", cls))(data))
+    except _MisfitError as misfit:
+        raise ValueError(f"{cls.__name__}{misfit.place}: {misfit}") from misfit
+
+
+class _MisfitError(Exception):
+    """Something does not fit. The place grows outwards while it is passed on."""
+
+    place = ""
+
+
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 @cache
-def _hints(cls: type) -> dict[str, Any]:
-    return typing.get_type_hints(cls)
+def _names(cls: type) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(cls))
 
 
-def _decode(kind: Any, data: Any, place: str) -> Any:  # noqa: PLR0911 - one return a kind of type
+@cache
+def _reader(kind: Any) -> Reader:  # noqa: PLR0911 - one return a kind of type
+    """What makes a value of this type of JSON values."""
     origin = typing.get_origin(kind)
     if kind is Any:
-        return data
+        return _as_it_is
     if origin in {typing.Union, types.UnionType}:
-        if data is None:
-            return None
-        inner = next(arg for arg in typing.get_args(kind) if arg is not type(None))
-        return _decode(inner, data, place)
+        return _optional(_reader(next(a for a in typing.get_args(kind) if a is not type(None))))
     if origin is typing.Literal:
-        return _expect(data in typing.get_args(kind), data, data, place)
+        return _one_of(typing.get_args(kind))
     if origin is tuple:
-        _expect(isinstance(data, list), data, data, place)
-        inner = typing.get_args(kind)[0]
-        return tuple(_decode(inner, item, f"{place}[{i}]") for i, item in enumerate(data))
+        return _items(_reader(typing.get_args(kind)[0]))
     if origin is dict:
-        _expect(isinstance(data, dict), data, data, place)
-        inner = typing.get_args(kind)[1]
-        return {key: _decode(inner, item, f"{place}.{key}") for key, item in data.items()}
+        return _values(_reader(typing.get_args(kind)[1]))
     if dataclasses.is_dataclass(kind):
-        return _decode_fields(typing.cast("type", kind), data, place)
-    return _decode_scalar(kind, data, place)
+        return _fields(typing.cast("type", kind))
+    if issubclass(kind, Enum):
+        return _member(kind)
+    return _number if kind is float else _scalar(kind)
 
 
-def _decode_fields(cls: type, data: Any, place: str) -> Any:
-    _expect(isinstance(data, dict), data, data, place)
-    hints = _hints(cls)
-    known = {}
-    for f in dataclasses.fields(cls):
-        if f.name in data:
-            known[f.name] = _decode(hints[f.name], data[f.name], f"{place}.{f.name}")
-        elif f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING:
-            raise ValueError(f"{place}: '{f.name}' is missing")
-    return cls(**known)
+def _as_it_is(data: Any) -> Any:
+    return data
 
 
-def _decode_scalar(kind: Any, data: Any, place: str) -> Any:
-    if isinstance(kind, type) and issubclass(kind, Enum):
+def _optional(inner: Reader) -> Reader:
+    return lambda data: None if data is None else inner(data)
+
+
+def _one_of(choices: tuple[Any, ...]) -> Reader:
+    return lambda data: data if data in choices else _misfit(data)
+
+
+def _items(inner: Reader) -> Reader:
+    def read(data: Any) -> Any:
+        if not isinstance(data, list):
+            _misfit(data)
+        place = 0
+        items = []
+        try:
+            for place, item in enumerate(data):  # noqa: B007 - told when an item does not fit
+                items.append(inner(item))
+        except _MisfitError as misfit:
+            misfit.place = f"[{place}]{misfit.place}"
+            raise
+        return tuple(items)
+
+    return read
+
+
+def _values(inner: Reader) -> Reader:
+    def read(data: Any) -> Any:
+        if not isinstance(data, dict):
+            _misfit(data)
+        key = None
+        values = {}
+        try:
+            for key, value in data.items():
+                values[key] = inner(value)
+        except _MisfitError as misfit:
+            misfit.place = f".{key}{misfit.place}"
+            raise
+        return values
+
+    return read
+
+
+def _fields(cls: type) -> Reader:
+    hints = typing.get_type_hints(cls)
+    fields = [(field.name, _reader(hints[field.name])) for field in dataclasses.fields(cls)]
+    needed = [
+        field.name
+        for field in dataclasses.fields(cls)
+        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    ]
+
+    def read(data: Any) -> Any:
+        if not isinstance(data, dict):
+            _misfit(data)
+        name = ""
+        known = {}
+        try:
+            for name, reader in fields:
+                if name in data:
+                    known[name] = reader(data[name])
+        except _MisfitError as misfit:
+            misfit.place = f".{name}{misfit.place}"
+            raise
+        for name in needed:
+            if name not in known:
+                raise _MisfitError(f"'{name}' is missing")
+        return cls(**known)
+
+    return read
+
+
+def _member(kind: type[Enum]) -> Reader:
+    def read(data: Any) -> Any:
         try:
             return kind(data)
         except ValueError as error:
-            raise ValueError(f"{place}: {error}") from error
-    if kind is float:
-        _expect(_is_number(data), data, data, place)
-        try:
-            return float(data)
-        except OverflowError as error:
-            raise ValueError(f"{place}: {error}") from error
-    fits = isinstance(data, kind) and (kind is bool or not isinstance(data, bool))
-    return _expect(fits, data, data, place)
+            raise _MisfitError(str(error)) from error
+
+    return read
 
 
-def _is_number(data: Any) -> bool:
-    return isinstance(data, int | float) and not isinstance(data, bool)
+def _number(data: Any) -> float:
+    if not isinstance(data, int | float) or isinstance(data, bool):
+        _misfit(data)
+    try:
+        return float(data)
+    except OverflowError as error:
+        raise _MisfitError(str(error)) from error
 
 
-def _expect(holds: bool, value: Any, shown: Any, place: str) -> Any:
-    if not holds:
-        raise ValueError(f"{place}: {shown!r} does not fit")
-    return value
+def _scalar(kind: type) -> Reader:
+    def read(data: Any) -> Any:
+        if not isinstance(data, kind) or (isinstance(data, bool) and kind is not bool):
+            _misfit(data)
+        return data
+
+    return read
+
+
+def _misfit(data: Any) -> NoReturn:
+    raise _MisfitError(f"{data!r} does not fit")

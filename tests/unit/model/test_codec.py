@@ -28,7 +28,7 @@ SAMPLES = sorted((Path(__file__).parents[2] / "data" / "wire").glob("*/*.json"))
 
 
 @pytest.mark.parametrize("message", MESSAGES)
-@settings(max_examples=settings.default.max_examples // 2)  # one test for each kind
+@settings(max_examples=settings.default.max_examples // 4)  # one test for each kind
 @given(data=st.data())
 def test_a_message_survives_its_way_through_json(message, data):
     sent = json.dumps(encode(data.draw(st.from_type(message))))

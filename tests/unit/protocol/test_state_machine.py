@@ -254,7 +254,7 @@ _quiet = settings(
 
 
 def test_no_schedule_of_faults_breaks_a_promise():
-    run_state_machine_as_test(Schedules, settings=settings(_quiet, max_examples=30))
+    run_state_machine_as_test(Schedules, settings=settings(_quiet, max_examples=12))
 
 
 @pytest.mark.slow
