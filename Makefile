@@ -7,7 +7,7 @@ PYTHON ?= $(or $(shell command -v python3.11),python3)
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all lint types format docs bench gpu-check clean distclean
+.PHONY: help run test test-attach test-all lint types format docs golden bench gpu-check clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -19,7 +19,10 @@ test: $(VENV)/.installed-dev ## unit and integration tests, under 10 minutes on 
 	$(BIN)/python -m pytest tests/unit -m "not slow" -n logical --maxprocesses 4
 	$(BIN)/python -m pytest tests/integration -m "not slow"
 
-test-all: $(VENV)/.installed-dev ## the same, and the long forms
+test-attach: $(VENV)/.installed-dev $(VENV)/.ray-head ## those of `launcher attach`, to a Ray head with a dashboard
+	$(BIN)/python -m pytest tests/integration/test_attach.py -m "not slow"
+
+test-all: $(VENV)/.installed-dev $(VENV)/.ray-head ## the same, and the long forms
 	$(BIN)/python -m pytest tests/unit -n logical --maxprocesses 4 --hypothesis-profile=thorough
 	$(BIN)/python -m pytest tests/integration
 
@@ -38,6 +41,10 @@ format: $(VENV)/.installed-dev ## rewrite the files in the project's style
 docs: $(VENV)/.installed-dev ## write anew what is made from the code: docs/job-spec.md
 	$(BIN)/python -m launcher.spec.reference > $(VENV)/job-spec.md
 	mv $(VENV)/job-spec.md docs/job-spec.md
+
+golden: $(VENV)/.installed-dev ## write the golden answers to mistakes anew; read what differs
+	GOLDEN=write $(BIN)/python -m pytest -q -p no:randomly tests/unit/server/test_mistakes.py \
+	  tests/unit/spec/test_mistaken_keys.py tests/unit/spec/test_bad_specs.py
 
 bench: $(VENV)/.installed-dev ## measure for half an hour; prints a section of docs/benchmarks.md
 	$(BIN)/python benchmarks/run_all.py
@@ -61,6 +68,17 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/.installed
 	$(INSTALL) -e '.[dev]'
+	@touch $@
+
+# What ray[default] needs beside ray, as a cluster's head has it. Apart: with it in .venv Ray would
+# start further processes beside every embedded server.
+$(VENV)/.ray-head: pyproject.toml constraints.txt | $(VENV)/.installed
+	rm -rf $(VENV)/ray-head
+	$(BIN)/python -m venv --without-pip $(VENV)/ray-head
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+	  > $$(echo $(VENV)/ray-head/lib/python3*/site-packages)/project.pth
+	$(BIN)/python -m pip --python $(VENV)/ray-head/bin/python install \
+	  --disable-pip-version-check -c constraints.txt 'ray[default]'
 	@touch $@
 
 # Debian keeps pip out of new environments unless python3-venv is installed: the outer pip fills in.

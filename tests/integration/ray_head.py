@@ -4,7 +4,8 @@
         head.url            # of its dashboard
         head.stop(); head.start()
 
-`missing()` tells why there can be none here: ray[default] is no part of our development tools.
+`missing()` tells why there can be none here. `make test-attach` installs what it needs, in an
+environment beside the tests' own.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import venv
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +27,8 @@ from packaging.requirements import Requirement
 from launcher.clusters import _folders, _processes
 from launcher.clusters._record import Record
 
+_RAY_HEAD = Path(sys.prefix) / "ray-head"
+"""An environment of what our own lacks for ray[default], made by `make test-attach`."""
 _START_TIMEOUT_S = 180.0
 _OBJECT_STORE_BYTES = 80_000_000
 TOKEN = "a-token-of-ray"
@@ -36,7 +40,7 @@ def missing() -> str:
         for _ in _distributions("ray[default]"):
             pass
     except importlib.metadata.PackageNotFoundError as error:
-        return f"ray[default] is not installed here: {error.name} is missing"
+        return f"ray[default] needs {error.name}, which is missing: `make test-attach` installs it"
     return ""
 
 
@@ -158,7 +162,11 @@ def _distributions(requirement: str) -> Iterator[importlib.metadata.Distribution
         if key in seen:
             continue
         seen.add(key)
-        distribution = importlib.metadata.distribution(wanted.name)
+        path = [*sys.path, *map(str, _RAY_HEAD.glob("lib/python3*/site-packages"))]
+        found = importlib.metadata.Distribution.discover(name=wanted.name, path=path)
+        distribution = next(iter(found), None)
+        if distribution is None:
+            raise importlib.metadata.PackageNotFoundError(wanted.name)
         yield distribution
         for text in distribution.requires or []:
             needed = Requirement(text)
