@@ -36,6 +36,7 @@ class MarkedFolder:
         *,
         attempt: int = 1,
         ranks: int = 2,
+        first: bool = False,
         failed: Callable[[], str | None] = lambda: None,
     ) -> list[Mark]:
         """That mark of each rank, in their order, once all have set it.
@@ -44,11 +45,14 @@ class MarkedFolder:
             name: of the mark.
             attempt: which launch of the gang.
             ranks: how many there are.
+            first: of a mark that each sets many times, the first one.
             failed: why it will never come, if it will not; ends the benchmark with these words.
         """
 
         def all_there() -> list[Mark] | None:
             found = self._find(name, attempt)
+            if first:
+                found = list({mark.rank: mark for mark in reversed(found)}.values())
             reason = None if len(found) == ranks else failed()
             if reason:
                 raise SystemExit(reason)
@@ -59,6 +63,10 @@ class MarkedFolder:
     def last(self, name: str, **which: int) -> float:
         """When the last rank had set that mark."""
         return max(mark.value for mark in self.wait(name, **which))  # type: ignore[arg-type]
+
+    def all(self, name: str, *, rank: int = 0) -> list[float]:
+        """The values of a mark that a rank sets many times."""
+        return [mark.value for mark in self._find(name, 1) if mark.rank == rank]
 
     def _find(self, name: str, attempt: int) -> list[Mark]:
         marks = [mark for file in sorted(self.path.glob("rank-*.jsonl")) for mark in _read(file)]

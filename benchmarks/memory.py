@@ -6,22 +6,21 @@ PSS counts a page that several processes share in equal parts, so the rows may b
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from background import background
 from embedded import Embedded, embedded
 from marked import marked_folder
 from measuring import Section, rounds_parser, say
 
 from launcher.clusters import _processes
 from launcher.clusters._processes import Process
-from launcher.clusters._record import Record
 
 CPU_OVER_S = 10.0
 _STEADY_PART, _STEADY_POLL_S = 0.01, 1.0
@@ -74,7 +73,7 @@ def measure(cluster: Embedded, rank: int | None = None) -> Uses:
     while abs(before - (now := _total(cluster, rank))) > _STEADY_PART * now:
         before = now
         time.sleep(_STEADY_POLL_S)
-    processes = dict(_find(cluster, rank))
+    processes = dict(background(cluster, rank))
     cpu = {process: _cpu_s(process) for process in processes}
     begun = time.monotonic()
     time.sleep(CPU_OVER_S)
@@ -93,38 +92,7 @@ def measure(cluster: Embedded, rank: int | None = None) -> Uses:
 
 
 def _total(cluster: Embedded, rank: int | None) -> float:
-    return float(sum(_processes.memory_bytes(one) for one, _ in _find(cluster, rank)))
-
-
-def _find(cluster: Embedded, rank: int | None) -> Iterator[tuple[Process, str]]:
-    for name in ("server", "executor"):
-        record = json.loads((cluster.state_dir / f"{name}.json").read_text())
-        yield Process(record["pid"], record["start"]), name
-    keeper = agent = None
-    if rank is not None:
-        keeper = _processes.stat(_parent(rank))
-        assert keeper is not None
-        agent = keeper.parent
-        yield keeper.process, "keeper"
-    ray = Record.read(cluster.state_dir / "ray" / "ray.json")
-    assert ray is not None
-    for member in ray.members():
-        is_agent = member.process.pid == agent
-        yield member.process, "agent" if is_agent else _ray_name(member.process.pid)
-
-
-def _ray_name(pid: int) -> str:
-    """`Ray: gcs_server`; of the workers that wait for an actor, the title that Ray gives them."""
-    words = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ").split()
-    title = words[0].rpartition("/")[2] if words else "?"
-    scripts = [word.rpartition("/")[2] for word in words if word.endswith(".py")]
-    return f"Ray: {scripts[0] if title.startswith('python') and scripts else title}"
-
-
-def _parent(pid: int) -> int:
-    found = _processes.stat(pid)
-    assert found is not None
-    return found.parent
+    return float(sum(_processes.memory_bytes(one) for one, _ in background(cluster, rank)))
 
 
 def _cpu_s(process: Process) -> float:

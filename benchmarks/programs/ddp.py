@@ -13,7 +13,7 @@ def main() -> None:
     parser = ArgumentParser()
     parser.add_argument("--marks", required=True, metavar="FOLDER")
     parser.add_argument("--steps", type=int, default=0)
-    parser.add_argument("--seconds", type=float, default=0.0)
+    parser.add_argument("--endless", action="store_true", help="mark every tenth step")
     parser.add_argument("--pause", type=float, default=0.0)
     parser.add_argument("--tell", action="store_true", help="call launcher.report each step")
     args = parser.parse_args()
@@ -25,7 +25,7 @@ def main() -> None:
     from launcher.train.pytorch import process_group
 
     with process_group():
-        train(marks, steps=args.steps, seconds=args.seconds, pause_s=args.pause, tell=args.tell)
+        train(marks, steps=args.steps, pause_s=args.pause, endless=args.endless, tell=args.tell)
 
 
 if __name__ == "__main__":

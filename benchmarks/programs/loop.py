@@ -13,21 +13,26 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 BATCH, WIDTH, CLASSES = 32, 256, 10
-WARM_UP_STEPS = 200
+MARKED_STEPS = 10
 
 Step = Callable[[], torch.Tensor]
 
 
 def train(
-    marks: Marks, *, steps: int = 0, seconds: float = 0.0, pause_s: float = 0.0, tell: bool = False
+    marks: Marks,
+    *,
+    steps: int = 0,
+    pause_s: float = 0.0,
+    endless: bool = False,
+    tell: bool = False,
 ) -> None:
     """Make the first step, then as many as are asked for.
 
     Args:
-        marks: get the moment of the first step, and the rate in steps a second.
+        marks: get the moment of the first step.
         steps: further ones.
-        seconds: further ones, measured, as many as fill about this time.
         pause_s: after each of `steps`.
+        endless: go on until killed; of every `MARKED_STEPS` the marks get the moment.
         tell: call `launcher.report` after each step.
     """
     step = make_step()
@@ -35,11 +40,13 @@ def train(
         step = telling(step)
     step()
     marks.add("step")
-    if seconds:
-        marks.add("rate", rate(step, seconds))
     for _ in range(steps):
         step()
         time.sleep(pause_s)
+    while endless:
+        for _ in range(MARKED_STEPS):
+            step()
+        marks.add("steps")
 
 
 def make_step() -> Step:
@@ -76,17 +83,3 @@ def telling(step: Step) -> Step:
         return loss
 
     return both
-
-
-def rate(step: Step, seconds: float) -> float:
-    """Steps a second; all ranks make as many as rank 0 thinks will fill the time."""
-    begun = time.perf_counter()
-    for _ in range(WARM_UP_STEPS):
-        step()
-    count = torch.tensor(int(seconds * WARM_UP_STEPS / (time.perf_counter() - begun)))
-    if dist.is_initialized():
-        dist.broadcast(count, 0)
-    begun = time.perf_counter()
-    for _ in range(int(count)):
-        step()
-    return int(count) / (time.perf_counter() - begun)
