@@ -167,10 +167,13 @@ def lock(job: Job, digest: str) -> Change:
 
 def started(job: Job, attempt: int, now: float) -> Change:
     """Every rank of the gang was started."""
-    if job.attempt is None or job.attempt.number != attempt or job.attempt.started_at is not None:
+    current = job.attempt
+    if current is None or current.number != attempt or current.started_at is not None:
         return Change(job)
-    job = _past_setup(replace(job, attempt=replace(job.attempt, started_at=now)), now)
-    if job.state is not JobState.STARTING or job.attempt is None or job.attempt.is_over:
+    if current.is_over:  # by its lease: the word of an agent that was away comes late
+        return Change(job)
+    job = _past_setup(replace(job, attempt=replace(current, started_at=now)), now)
+    if job.state is not JobState.STARTING:
         return Change(job)
     ranks = sum(slot.ranks for slot in job.allocation.slots) if job.allocation else 0
     text = f"attempt {attempt} runs: {ranks} rank{'s' * (ranks != 1)} started"

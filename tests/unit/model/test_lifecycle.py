@@ -54,6 +54,12 @@ def test_words_about_a_node_that_there_is_not_change_nothing(lives, index):
     assert same(lifecycle.close_slot(job, 1, index, NOW, proof="x"), job)
 
 
+def test_a_start_that_is_told_after_the_attempt_was_given_up_changes_nothing(lives):
+    job = lives().placed().registered().lost(0).job
+    assert job.attempt.is_over
+    assert same(lifecycle.started(job, 1, NOW), job)
+
+
 def test_a_gang_that_started_is_running_and_told_once(lives):
     life = lives(nodes=2).running(NOW + 5)
     assert life.job.state is S.RUNNING
