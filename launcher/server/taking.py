@@ -1,0 +1,113 @@
+"""What ranks print and report is taken from their agents: each byte once, and not without end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from sqlalchemy import Connection
+
+from launcher.model.gaps import is_worth_telling
+from launcher.model.job import Event
+from launcher.model.retention import LEAST_LOG_SIZE
+from launcher.server.control import Control
+from launcher.store import events
+from launcher.store.logs import Cut
+from launcher.units import format_size
+
+SPOOL = "spool"
+_WHY = {
+    "room": "its node ran out of room for them before they could be sent",
+    "": "its node had given them up: sent before, or out of room",
+}
+"""Why an agent has bytes no more, by its word."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """`size` bytes of a rank's log, or of its spool of reports, from `offset` on.
+
+    With `skip` there are no bytes: so many from `offset` on are gone for good, `why`.
+    """
+
+    stream: str
+    attempt: int
+    rank: int
+    offset: int
+    size: int
+    skip: int = 0
+    why: str = ""
+
+
+class Taking:
+    """Synchronous; called from worker threads.
+
+    Args:
+        control: the server's.
+        log_size: gives how many bytes are kept of what a rank of a job prints in one attempt.
+    """
+
+    def __init__(self, control: Control, log_size: Callable[[Connection, str], float]) -> None:
+        self._control, self._log_size = control, log_size
+
+    def take(self, job_id: str, pieces: Sequence[Piece], data: bytes) -> list[int]:
+        """Append the pieces, whose bytes `data` holds one after the other.
+
+        Returns:
+            The length of the stream of each one after it.
+
+        Raises:
+            DiskFullError: those before it are taken.
+        """
+        lengths = [0] * len(pieces)
+        ends = list(accumulate(piece.size for piece in pieces))
+        parts = [data[end - piece.size : end] for piece, end in zip(pieces, ends, strict=True)]
+        logs = [index for index, piece in enumerate(pieces) if piece.stream != SPOOL]
+        if logs:
+            cuts: list[Cut] = []
+            with self._control.store.begin() as tx:  # one: each commit waits for the disk
+                for index in logs:
+                    lengths[index] = self._take_log(tx, job_id, pieces[index], parts[index], cuts)
+            for cut in cuts:
+                cut.carry_out()
+        for index in sorted(set(range(len(pieces))) - set(logs)):
+            lengths[index] = self._take_spool(job_id, pieces[index], parts[index])
+        return lengths
+
+    def _take_log(
+        self, tx: Connection, job_id: str, piece: Piece, part: bytes, cuts: list[Cut]
+    ) -> int:
+        logs, stream = self._control.store.logs, (piece.attempt, piece.rank, piece.stream)
+        if piece.skip:
+            why = _WHY.get(piece.why, _WHY[""])
+            done = logs.skip(tx, job_id, *stream, piece.offset, piece.skip, why)
+            if is_worth_telling(done.before, done.after):
+                text = f"{format_size(done.after)} of its output are missing: {why}"
+                self._tell(tx, job_id, piece, text)
+            return done.length
+        length = logs.append(tx, job_id, *stream, piece.offset, part)
+        if length > LEAST_LOG_SIZE and (limit := self._log_size(tx, job_id)) < length:
+            cut = logs.plan_cut(tx, job_id, *stream, int(limit))
+            if cut is not None:
+                cuts.append(cut)
+                if not cut.before:
+                    shown = format_size(limit)
+                    text = f"printed more than {shown}: the oldest quarter and the newest are kept"
+                    self._tell(tx, job_id, piece, text)
+        return length
+
+    def _take_spool(self, job_id: str, piece: Piece, part: bytes) -> int:
+        metrics, name = self._control.store.metrics, (piece.attempt, piece.rank)
+        if not piece.skip:
+            return metrics.append(job_id, *name, piece.offset, part)
+        before, after = metrics.skip(job_id, *name, piece.offset, piece.skip)
+        if after > before:
+            text = f"{format_size(after - before)} of its reports are missing: {_WHY['']}"
+            with self._control.store.begin() as tx:
+                self._tell(tx, job_id, piece, text)
+        return after
+
+    def _tell(self, tx: Connection, job_id: str, piece: Piece, text: str) -> None:
+        event = Event("output-missing", f"rank {piece.rank}: {text}", piece.attempt)
+        events.append(tx, job_id, [event], self._control.clock())
