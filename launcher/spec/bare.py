@@ -76,6 +76,8 @@ def _environment(spec: JobSpec) -> Iterator[str]:
         ours["CUDA_VISIBLE_DEVICES"] = ""
     for name, value in (ours | spec.env).items():
         yield f"export {name}={shlex.quote(value)}"
+    for name in spec.secrets:
+        yield f': "${{{name}:?is a secret: export it before}}"; export {name}'
 
 
 def _torchrun(spec: JobSpec, job_id: str, ranks: Sequence[int], node: int, first: str) -> str:

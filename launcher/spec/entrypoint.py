@@ -62,6 +62,8 @@ def program_name(program: Entrypoint) -> str:
     if program.kind == "shell":
         return "command"
     first = program.argv[0]
+    if program.kind == "exec" and _OTHER_PYTHON.fullmatch(first):
+        first = next((word for word in program.argv if word.endswith(".py")), first)
     if program.kind == "module":
         return first.rsplit(".", 1)[-1]
     return posixpath.splitext(posixpath.basename(first))[0]

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from launcher.model import globs
 from launcher.model.checkpoint import unsafe_path
-from launcher.spec.values import Text, WrongValueError, kind_of, sendable
+from launcher.spec.values import Text, WrongValueError, each, kind_of, raise_all, sendable
 
 _REFERENCE = re.compile(r"([^@\s]+)(?:@(\d{1,18}))?")
 _EVERY_RANK = "all"
@@ -22,7 +22,7 @@ def patterns(value: object) -> tuple[str, ...]:
         raise WrongValueError("expected a list of paths, found {value}; write [{value}]")
     if not isinstance(value, list | tuple):
         raise WrongValueError(f"expected a list of paths, found {kind_of(value)}")
-    return tuple(_pattern(item, index) for index, item in enumerate(value))
+    return each(value, _pattern)
 
 
 def _pattern(value: object, index: int) -> str:
@@ -47,6 +47,8 @@ def list_or_section(value: object) -> object:
 def whose(value: object) -> object:
     if value == _EVERY_RANK or (value == 0 and not isinstance(value, bool)):
         return value
+    if value is None:
+        raise WrongValueError("has no value; write 0 or all, or remove the line")
     raise WrongValueError("{value} is neither 0 nor all")
 
 
@@ -77,11 +79,14 @@ def _link_target(text: str) -> str:
 
 def links_apart(links: dict[str, str]) -> dict[str, str]:
     """The links, none of them within another."""
-    for name in links:
-        above = next((other for other in links if name.startswith(f"{other}/")), None)
-        if above is not None:
-            words = f"lies in {above}, which is a link itself; remove one of them"
-            raise WrongValueError(words, at=(name,))
+    nested = {
+        name: next((other for other in links if name.startswith(f"{other}/")), None)
+        for name in links
+    }
+    words = "lies in {}, which is a link itself; remove one of them"
+    raise_all(
+        WrongValueError(words.format(above), at=(name,)) for name, above in nested.items() if above
+    )
     return links
 
 

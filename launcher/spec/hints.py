@@ -32,7 +32,9 @@ _HABITS = {
     "stop_signal": "signal kill_signal",
     "secrets": "secret",
     "image": "docker container container_image docker_image image_uri",
-    "notify": "email mail notifications",
+    "notify": "email mail notifications webhook slack",
+    "notify.when": "on events moments states",
+    "notify.url": "webhook_url hook",
 }
 _MEANT = {habit: key for key, habits in _HABITS.items() for habit in habits.split()}
 _ADVICE = {

@@ -216,6 +216,8 @@ class _Paths:
             for argument in arguments
             if argument.default
         }
+        for name, default in _parameters(tree):
+            self._defaults.setdefault(name.lower(), default)
         self._assigned: dict[str, list[ast.expr]] = {}
         for node in ast.walk(tree):
             if isinstance(node, ast.Assign) and len(node.targets) == 1:
@@ -242,6 +244,8 @@ class _Paths:
                 found = self._defaults.get(name.lower(), _UNKNOWN)
             case ast.Name(id=name) if len(self._assigned.get(name, ())) == 1:
                 found = self.pattern(self._assigned[name][0], depth + 1)
+            case ast.Name(id=name) if name not in self._assigned:
+                found = self._defaults.get(name.lower(), _UNKNOWN)
             case ast.Call():
                 found = self._called(node, depth)
             case _:
@@ -266,6 +270,18 @@ class _Paths:
         if isinstance(call.func, ast.Attribute) and call.func.attr == "format":
             return self.pattern(call.func.value, depth + 1)
         return _UNKNOWN
+
+
+def _parameters(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """Parameters of functions whose default is a text: `snapshot_path="snapshot.pt"`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            plain, named = node.args.args, node.args.kwonlyargs
+            defaults: list[ast.expr | None] = [*node.args.defaults]
+            pairs = [*zip(plain[len(plain) - len(defaults) :], defaults, strict=True)]
+            for argument, default in [*pairs, *zip(named, node.args.kw_defaults, strict=True)]:
+                if isinstance(default, ast.Constant) and isinstance(default.value, str):
+                    yield argument.arg, default.value
 
 
 def _dotted(node: ast.expr) -> str:

@@ -25,6 +25,8 @@ from pydantic import (
 from launcher import names
 from launcher.model.checkpoint import KeepBest
 from launcher.model.launch import Entrypoint
+from launcher.model.notice import DEFAULT_MOMENTS
+from launcher.model.secret import is_set_for_ranks
 from launcher.spec.entrypoint import parse_entrypoint, program_name
 from launcher.spec.files import (
     JobReference,
@@ -37,6 +39,15 @@ from launcher.spec.files import (
     whose,
 )
 from launcher.spec.requirements import requirements_value
+from launcher.spec.secret import (
+    ByVariable,
+    Moments,
+    SecretName,
+    SecretVariable,
+    Url,
+    an_address_alone,
+    listed_too,
+)
 from launcher.spec.unbuilt import FRAMEWORKS_NOT_BUILT
 from launcher.spec.values import (
     Amount,
@@ -55,7 +66,9 @@ from launcher.spec.values import (
     Text,
     WrongValueError,
     did_you_mean,
+    each,
     kind_of,
+    raise_all,
     sendable,
 )
 from launcher.spec.watching import Watch, behind_links
@@ -63,11 +76,6 @@ from launcher.spec.watching import Watch, behind_links
 FRAMEWORKS = ("pytorch", "command")
 """The frameworks that this version runs."""
 
-_SET_BY_US = frozenset(
-    {"RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "GROUP_WORLD_SIZE"}
-    | {"ROLE_RANK", "ROLE_WORLD_SIZE", "ROLE_NAME", "NODE_RANK", "MASTER_ADDR", "MASTER_PORT"}
-    | {"CUDA_VISIBLE_DEVICES"}
-)
 _RAY_OWN = {"CPU": "cpus_per_worker", "GPU": "gpus_per_worker", "memory": "memory_per_worker"}
 
 
@@ -100,7 +108,7 @@ def _program(value: object) -> str | tuple[str, ...]:
         raise WrongValueError(words)
     if not value:
         raise WrongValueError("is empty; write the program, as [train.py, --epochs, 5]")
-    return tuple(_word(word, index) for index, word in enumerate(value))
+    return each(value, _word)
 
 
 def _word(word: object, index: int) -> str:
@@ -191,42 +199,43 @@ class Resources(_Part):
         if self.nodes and self.workers_per_node and "workers" not in self.model_fields_set:
             # The model is frozen for its users; here it is still being made.
             object.__setattr__(self, "workers", self.nodes * self.workers_per_node)
-        self._check_placement()
-        self._check_shape()
+        raise_all(fault for fault in (self._placed_twice(), self._misshapen()) if fault)
         return self
 
-    def _check_placement(self) -> None:
+    def _placed_twice(self) -> WrongValueError | None:
         shaped = self.nodes or self.workers_per_node
         if shaped and self.placement != "pack":
-            raise WrongValueError(
+            return WrongValueError(
                 "{value} contradicts nodes and workers_per_node; write one or the other",
                 at=("placement",),
             )
+        return None
 
-    def _check_shape(self) -> None:
-        workers, nodes, each = self.workers, self.nodes, self.workers_per_node
+    def _misshapen(self) -> WrongValueError | None:
+        workers, nodes, on_each = self.workers, self.nodes, self.workers_per_node
         if nodes and nodes > workers:
-            raise WrongValueError(
+            return WrongValueError(
                 f"{nodes} nodes for {workers} workers; lower nodes or raise workers",
                 at=("nodes",),
             )
-        if nodes and each and not self._fits(workers, nodes, each):
-            raise WrongValueError(
-                f"{nodes} nodes of {each} workers are {nodes * each}, but workers is {workers}; "
-                "remove workers, or correct one of the three",
+        if nodes and on_each and not self._fits(workers, nodes, on_each):
+            return WrongValueError(
+                f"{nodes} nodes of {on_each} workers are {nodes * on_each}, but workers is "
+                f"{workers}; remove workers, or correct one of the three",
                 at=("workers",),
             )
-        divisor = nodes or each
+        divisor = nodes or on_each
         if divisor and workers % divisor and not self.uneven:
             key = "nodes" if nodes else "workers_per_node"
-            raise WrongValueError(
+            return WrongValueError(
                 f"{workers} workers cannot be spread evenly with {key}: {divisor}; "
                 "change one of them, or write uneven: true",
                 at=(key,),
             )
+        return None
 
-    def _fits(self, workers: int, nodes: int, each: int) -> bool:
-        return workers <= nodes * each if self.uneven else workers == nodes * each
+    def _fits(self, workers: int, nodes: int, on_each: int) -> bool:
+        return workers <= nodes * on_each if self.uneven else workers == nodes * on_each
 
 
 class Best(_Part):
@@ -295,6 +304,24 @@ class Timeouts(_Part):
     """How long the program may take to save before it is stopped."""
 
 
+class Notify(_Part):
+    url: Url | None = None
+    """Where a message is posted, as Slack takes it."""
+    url_secret: SecretName | None = None
+    """Name of the secret that is this address: whoever knows one of Slack can post there."""
+    when: Moments = DEFAULT_MOMENTS
+    """Some of `started` (every attempt that runs), `requeued` (an attempt ended and another one
+    follows), `succeeded`, `failed` and `cancelled`."""
+
+    @model_validator(mode="after")
+    def _check_receiver(self) -> Notify:
+        if self.url and self.url_secret:
+            raise WrongValueError("stands beside url; remove one of them", at=("url_secret",))
+        if not (self.url or self.url_secret) and self.when != DEFAULT_MOMENTS:
+            raise WrongValueError("names no receiver; add url or url_secret", at=())
+        return self
+
+
 class JobSpec(_Part):
     version: Annotated[int, BeforeValidator(_version), WithJsonSchema({"const": 1})] = 1
     """Version of this format."""
@@ -330,6 +357,12 @@ class JobSpec(_Part):
     """Symlinks that are made in the job's folder on every node, as `{data: /mnt/imagenet}`."""
     env: Annotated[dict[EnvName, EnvText], Section] = {}
     """Environment variables of the program."""
+    secrets: Annotated[
+        dict[SecretVariable, SecretName], ByVariable, Field(json_schema_extra=listed_too)
+    ] = {}
+    """Names of secrets that the program gets as environment variables, as `[WANDB_API_KEY]`, or
+    `{HF_TOKEN: TEAM_HF_TOKEN}` under other names. Values are kept by `launcher secret set`;
+    docs/secrets.md tells more."""
     python: Annotated[Python, Section] = Python()
     """Which python runs the program."""
     resources: Annotated[Resources, Section] = Resources()
@@ -354,6 +387,9 @@ class JobSpec(_Part):
     """Whose quota the job counts against."""
     priority: Priority = 50
     """From 0 to 100; higher goes first."""
+    notify: Annotated[Notify, Section, BeforeValidator(an_address_alone)] = Notify()
+    """Who is told when the job's state changes. A text is short for `url`. docs/notify.md tells
+    more."""
     cluster: Name = "any"
     """Cluster to run on; `any` takes the first that fits."""
 
@@ -367,12 +403,18 @@ class JobSpec(_Part):
     @field_validator("env")
     @classmethod
     def _env_leaves_the_ranks_alone(cls, value: dict[str, str]) -> dict[str, str]:
-        for key in value:
-            if key in _SET_BY_US or key.startswith("LAUNCHER_"):
-                raise WrongValueError(
-                    "is set by the launcher for every worker; remove it", at=(key,)
-                )
+        words = "is set by the launcher for every worker; remove it"
+        ours = [key for key in value if is_set_for_ranks(key)]
+        raise_all(WrongValueError(words, at=(key,)) for key in ours)
         return value
+
+    @model_validator(mode="after")
+    def _each_variable_once(self) -> JobSpec:
+        words = "is a variable of secrets too; remove one of them"
+        raise_all(
+            WrongValueError(words, at=("env", name)) for name in self.env if name in self.secrets
+        )
+        return self
 
     @model_validator(mode="after")
     def _name_after_the_program(self) -> JobSpec:
@@ -393,8 +435,10 @@ class JobSpec(_Part):
 
     @model_validator(mode="after")
     def _watched_files_can_be_found(self) -> JobSpec:
-        for index, words in behind_links(self.checkpoints.watch, self.links.items()):
-            raise WrongValueError(words, at=("checkpoints", "watch", index))
+        raise_all(
+            WrongValueError(words, at=("checkpoints", "watch", index))
+            for index, words in behind_links(self.checkpoints.watch, self.links.items())
+        )
         if self.checkpoints.watch_per_node and not self.checkpoints.watch:
             raise WrongValueError(
                 "does nothing without checkpoints.watch; add it, or remove the line",

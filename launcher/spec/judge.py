@@ -59,24 +59,31 @@ def _complain(draft: Draft, fault: ErrorDetails) -> None:
     path: Path = tuple(part for part in fault["loc"] if part != "[key]")
     if any(path[:depth] in draft.unread for depth in range(1, len(path) + 1)):
         return None  # it is complained about already
-    on_key = fault["loc"][-1:] == ("[key]",)
     problem = fault.get("ctx", {}).get("error")
     if fault["type"] == "extra_forbidden":
         not_built = dotted(path) in KEYS_NOT_BUILT
         return draft.complain(path, _unknown(dotted(path)), key=not not_built)
+    if isinstance(problem, WrongValueError):
+        for one in (problem, *problem.more):
+            _complain_of(draft, fault, path, one)
+        return None
+    return _complain_of(draft, fault, path, problem)
+
+
+def _complain_of(draft: Draft, fault: ErrorDetails, path: Path, problem: object) -> None:
+    """The complaint about one part of a value, or about the whole of it."""
     value: Any = fault["input"]
+    on_key = fault["loc"][-1:] == ("[key]",)
     if isinstance(problem, WrongValueError) and problem.at:
         value = _part(value, problem.at)
         path += problem.at
         on_key = path[0] == "env"
         if path in draft.unread:
-            return None
+            return
+    keys = _keys_of(dotted(path))
     text = _words(fault, problem, value).replace("{value}", draft.shown(path, value))
-    text = text.replace(
-        "{keys}",
-        f"keys ({_keys_of(dotted(path))})" if _keys_of(dotted(path)) else "keys and values",
-    )
-    return draft.complain(path, text, key=on_key)
+    text = text.replace("{keys}", f"keys ({keys})" if keys else "keys and values")
+    draft.complain(path, text, key=on_key)
 
 
 def _part(value: Any, at: Path) -> Any:

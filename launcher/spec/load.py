@@ -80,6 +80,9 @@ def _read(file: Path) -> str:
         raise SpecError(f"{file}: is a folder{_spec_within(file)}") from error
     except OSError as error:
         raise SpecError(f"{file}: cannot be read: {error.strerror}") from error
+    if file.suffix == ".py":
+        words = f"{file}: is a program, not a job spec"
+        raise SpecError(words, hint=f"launcher init {file} writes one; launcher run -- {file}")
     if len(content) > _LARGEST_SPEC:
         raise SpecError(f"{file}: is larger than 1 MiB; a job spec is a short YAML file")
     return _decode(content, str(file))

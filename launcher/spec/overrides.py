@@ -14,10 +14,24 @@ from launcher.spec.values import Path
 _KEY_PATH = re.compile(r"[^.\s=]+(\.[^.\s=]+)*")
 
 
+class Flag(str):
+    """`key=value` of another flag than `--set`; complaints name that flag as it was written."""
+
+    __slots__ = ("written",)
+    written: str
+
+    @classmethod
+    def of(cls, key: str, value: str, written: str) -> Flag:
+        """The override of a key; `written` as `--workers 4`."""
+        made = cls(f"{key}={value}")
+        made.written = written
+        return made
+
+
 def apply_overrides(draft: Draft, overrides: Iterable[str]) -> None:
     """Puts each `key=value` into the draft, the last word on a key; its place is then the flag."""
     for override in overrides:
-        place = on_flag(f"--set {override}")
+        place = on_flag(override.written if isinstance(override, Flag) else f"--set {override}")
         dotted_path, equals, text = override.partition("=")
         if not equals or not _KEY_PATH.fullmatch(dotted_path):
             words = "expected key=value, as resources.workers=4"

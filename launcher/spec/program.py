@@ -63,7 +63,22 @@ def _program_file(program: Entrypoint, workdir: Path) -> Path | str | None:
     if program.kind == "script":
         file = workdir / program.argv[0]
         return file if file.is_file() else _missing(program.argv[0], file, workdir)
+    if program.kind == "exec":
+        return _executable(program.argv[0], workdir)
     return _module_file(program.argv[0], workdir) if program.kind == "module" else None
+
+
+def _executable(name: str, workdir: Path) -> str | None:
+    """What is wrong with a program that is named by its path in the workdir; None: nothing."""
+    is_of_workdir = "/" in name and not name.startswith(("/", "~", "../"))
+    if not is_of_workdir or "$" in name:
+        return None
+    file = workdir / name
+    if file.is_file():
+        words = f"{name!r} is not executable; chmod +x {name}, or name its interpreter: bash {name}"
+        return None if os.access(file, os.X_OK) else words
+    inside = file.parent.is_dir() and not any(part.is_symlink() for part in (file, *file.parents))
+    return _missing(name, file, workdir) if inside or file.is_dir() else None
 
 
 def _module_file(module: str, workdir: Path) -> Path | str | None:

@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from launcher.spec.values import WrongValueError, kind_of, sendable
+from launcher.spec.values import WrongValueError, each, kind_of, sendable
 
 _OPTION_WITH_FILE = re.compile(r"^\s*(?:-r|--requirement|-c|--constraints?)(?:\s+|=)(\S+)")
 _EDITABLE = re.compile(r"^\s*(-e|--editable)\b")
@@ -37,7 +37,7 @@ def requirements_value(value: object) -> str | tuple[str, ...]:
         )
     if not value:
         raise WrongValueError("is empty; write packages, as [numpy, torch>=2.4]")
-    return tuple(_line(line, index) for index, line in enumerate(value))
+    return each(value, _line)
 
 
 def _file_name(text: str) -> str:

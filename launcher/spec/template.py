@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from launcher import names
 from launcher.errors import SpecError
@@ -44,7 +44,7 @@ resources:
 # env:
 #   WANDB_MODE: offline
 
-{checkpoints}
+{links}{checkpoints}
 # retries:
 #   max: 3                      # new attempts after the program's own failures
 
@@ -59,6 +59,7 @@ def job_template(
     framework: str = "pytorch",
     *,
     found: Inspection | None = None,
+    links: Mapping[str, str] | None = None,
 ) -> str:
     """A commented job.yaml for a program.
 
@@ -66,6 +67,7 @@ def job_template(
         entrypoint: the program as its author runs it.
         framework: of this version.
         found: what the program told of itself; None: nobody looked.
+        links: symlinks of its folder that lead out of it, and where they lead.
 
     Raises:
         SpecError: the entrypoint cannot be read; the text says why.
@@ -82,17 +84,25 @@ def job_template(
         arguments=_arguments(found or _NOTHING),
         workers=_workers(found),
         gpu_note=" and framework is not command" if framework == "command" else "",
+        links=_links(links or {}),
         checkpoints=_checkpoints(found or _NOTHING),
     )
 
 
-def propose(argv: Sequence[str], found: Inspection | None, framework: str | None = None) -> str:
+def propose(
+    argv: Sequence[str],
+    found: Inspection | None,
+    framework: str | None = None,
+    *,
+    links: Mapping[str, str] | None = None,
+) -> str:
     """A job.yaml for a command line, which may be of another launcher.
 
     Args:
         argv: the program with its arguments.
         found: what the program told of itself.
         framework: the user's word.
+        links: symlinks of the folder that lead out of it, and where they lead.
 
     Raises:
         SpecError: every complaint about the command line.
@@ -100,12 +110,12 @@ def propose(argv: Sequence[str], found: Inspection | None, framework: str | None
     if is_launch_line(argv):
         spec = spec_from_command(argv, framework=framework, check_files=False)
         checkpoints = _checkpoints(found or _NOTHING)
-        return f"{_HEADER}\n{to_yaml(spec)}\n{checkpoints}"
+        return f"{_HEADER}\n{to_yaml(spec)}\n{_links(links or {})}{checkpoints}"
     text = shlex.join(argv)
     wanted = framework or (found.framework if found else None) or "pytorch"
     if wanted not in FRAMEWORKS:  # it runs as any program does, until its framework is there
         text, wanted = f"python {text}", "command"
-    return job_template(text, wanted, found=found)
+    return job_template(text, wanted, found=found, links=links)
 
 
 def _framework_note(framework: str, found: Inspection | None) -> str:
@@ -141,6 +151,16 @@ def _arguments(found: Inspection) -> str:
     )
 
 
+def _links(links: Mapping[str, str]) -> str:
+    """The symlinks that would not be sent, made on the nodes instead."""
+    if not links:
+        return ""
+    lines = [f"  {_plain(name)}: {_plain(target)}\n" for name, target in links.items()]
+    return (
+        "links:                          # symlinks, made on every node\n" + "".join(lines) + "\n"
+    )
+
+
 def _checkpoints(found: Inspection) -> str:
     plain = "# checkpoints:\n#   keep_last: 2\n"
     if not found.saves or found.uses_launcher:
@@ -156,6 +176,10 @@ def _checkpoints(found: Inspection) -> str:
 
 def _with_note(line: str, note: str) -> str:
     return f"{line:<{_COLUMN}}# {note}" if len(line) < _COLUMN else f"{line}  # {note}"
+
+
+def _plain(path: str) -> str:
+    return path if re.fullmatch(r"/?[A-Za-z_][\w./-]*", path) else json.dumps(path)
 
 
 def _line(text: str) -> str:

@@ -7,7 +7,6 @@ do meanwhile; it may be empty.
 from __future__ import annotations
 
 KEYS_NOT_BUILT = {
-    "secrets": "",
     "image": "",
     "kubernetes": "",
     "metrics": "call launcher.report in the program",
@@ -17,7 +16,6 @@ KEYS_NOT_BUILT = {
     "array": "",
     "resize_every": "",
     "not_before": "",
-    "notify": "",
 }
 
 FRAMEWORKS_NOT_BUILT = ("tensorflow", "keras", "horovod", "jax")

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator, WithJsonSchema
 
 from launcher import names, units
 
+T = TypeVar("T")
 Path = tuple[str | int, ...]
 """Where a value stands in a spec: ("resources", "workers")."""
 
@@ -27,11 +28,40 @@ _LONGEST_S = 100 * 365 * 86400.0
 
 
 class WrongValueError(ValueError):
-    """A value cannot stand. `at` leads from the value to the part of it that is wrong."""
+    """A value cannot stand. `at` leads from the value to the part of it that is wrong.
+
+    `more`: other parts of the same value that are wrong too, so that all are told at once.
+    """
 
     def __init__(self, text: str, *, at: Path = ()) -> None:
         super().__init__(text)
         self.at = at
+        self.more: tuple[WrongValueError, ...] = ()
+
+
+def each(items: Iterable[Any], judge: Callable[[Any, int], T]) -> tuple[T, ...]:
+    """Every item as `judge` reads it, which gets its index too.
+
+    Raises:
+        WrongValueError: of the first wrong item, which tells of all others.
+    """
+    read: list[T] = []
+    wrong: list[WrongValueError] = []
+    for index, item in enumerate(items):
+        try:
+            read.append(judge(item, index))
+        except WrongValueError as error:
+            wrong.append(error)
+    raise_all(wrong)
+    return tuple(read)
+
+
+def raise_all(wrong: Iterable[WrongValueError]) -> None:
+    """Raises the first, which tells of all others; nothing when there is none."""
+    told = list(wrong)
+    if told:
+        told[0].more = tuple(told[1:])
+        raise told[0]
 
 
 class WrittenInt(int):
@@ -135,7 +165,7 @@ def _flag(value: object) -> bool:
 
 
 def _duration(value: object, *, low: float = 0, default: str = "") -> float:
-    written = f"write 90s, 30m, 12h or 1h30m{default}"
+    written = f"{units.duration_advice(value)}{default}"
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise WrongValueError(f"expected a duration, found {kind_of(value)}; {written}")
     try:
@@ -155,7 +185,7 @@ def _size(value: object) -> int:
     try:
         count = units.parse_size(value)
     except (ValueError, OverflowError):
-        raise WrongValueError("{value} is not a size; write 512MiB, 16GiB or 2GB") from None
+        raise WrongValueError(f"{{value}} is not a size; {units.size_advice(value)}") from None
     if count < _SMALLEST_MEMORY:
         number = re.match(r"\d+", str(value))
         advice = f"did you mean {number.group() if number and count else 8}GiB"

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, WithJsonSchema
 
 from launcher.model import globs
-from launcher.spec.values import WrongValueError, kind_of, sendable
+from launcher.spec.values import WrongValueError, each, kind_of, sendable
 
 _EXAMPLE = "snapshot.pt or runs/checkpoint-*"
 
@@ -24,7 +24,7 @@ def watch_list(value: object) -> tuple[str, ...]:
             f"expected a list of paths, found {kind_of(value)}; write [snapshot.pt], "
             "or remove the line"
         )
-    return tuple(_pattern(item, index) for index, item in enumerate(value))
+    return each(value, _pattern)
 
 
 def _pattern(value: object, index: int) -> str:

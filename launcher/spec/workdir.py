@@ -132,7 +132,10 @@ class _Walk:
 
     def _link(self, entry: os.DirEntry[str], path: str) -> Iterator[Item]:
         written, target = str(Path(entry.path).readlink()), Path(os.path.realpath(entry.path))
-        if not target.is_relative_to(self._workdir):
+        is_outside = not target.is_relative_to(self._workdir)
+        if is_outside and (target / "pyvenv.cfg").is_file():
+            self._listing.left_out.append((path, "virtual environment"))
+        elif is_outside:
             self._listing.complaints.append(
                 f"{path}: a symlink to {written}, out of the workdir; write links: "
                 f"{{{path}: {target}}} in the spec, or add /{path} to .launcherignore"

@@ -90,6 +90,11 @@ def test_what_was_made_on_the_nodes_is_made_by_hand() -> None:
     assert found[-1] == "torchrun --standalone --nproc-per-node 1 t.py"
 
 
+def test_of_a_secret_the_name_alone_is_shown() -> None:
+    (found,) = lines("entrypoint: a.py\nsecrets: {HF_TOKEN: TEAM_TOKEN}\n")
+    assert ': "${HF_TOKEN:?is a secret: export it before}"; export HF_TOKEN' in found
+
+
 def test_the_users_own_variable_wins() -> None:
     (found,) = lines("entrypoint: t.py\nenv: {OMP_NUM_THREADS: 9}\n")
     assert [line for line in found if "OMP" in line] == ["export OMP_NUM_THREADS=9"]

@@ -167,3 +167,12 @@ def test_git_would_send_the_same(top: list[str], data: list[str]) -> None:
             check=True, env=environment, capture_output=True, text=True,
         ).stdout  # fmt: skip
         assert sent(folder) == sorted(filter(None, listed.split("\0")))
+
+
+def test_a_symlink_to_an_environment_elsewhere_is_left_out(workdir: Path, tmp_path: Path) -> None:
+    (tmp_path / "env").mkdir()
+    (tmp_path / "env/pyvenv.cfg").touch()
+    (workdir / ".venv").symlink_to(tmp_path / "env")
+    listing = list_workdir(workdir)
+    assert (".venv", "virtual environment") in listing.left_out
+    assert listing.complaints == []
