@@ -9,9 +9,13 @@ Runs as a script with nothing but the standard library (`python -I -S keeper.py 
 JSON object a line on stdin: {"until": ...}, {"start": {...}}, {"signal": {...}}; answers on stdout:
 {"started": ...}, {"exit": ...}. End of input means that the agent is gone, and `until` that it
 stands still and its lease ran out (seconds on the machine's monotonic clock): either way kill
-everything that belongs to the allocation and leave. What belongs to it carries MARK in its
-environment (`LAUNCHER_ALLOCATION=...`) or writes to a log in FOLDER: programs that set their title
-overwrite the environment that the kernel shows.
+everything that belongs to the allocation and leave. What belongs to it descends from this process,
+to which daemons come back when their parents end (it is their subreaper); or, of keepers that were
+killed, carries MARK in its environment (`LAUNCHER_ALLOCATION=...`) or writes to a log in FOLDER:
+programs that set their title overwrite the environment that the kernel shows.
+
+What a rank leaves behind dies with it, as far as it is in the rank's session; the rest, which
+another rank may use, dies with the last rank. Only then is the last exit told.
 
 The agent's listening socket is open here too, unused: its address refuses connections, which all
 others take for a proof of death, only once nobody is left to bury.
@@ -32,13 +36,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+_ROUNDS, _ROUND_S = 250, 0.02
+"""The kernel takes its time to end a process; one that waits for a broken disk may never end."""
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def main(mark: str, folder: str) -> None:
     """Serve the agent until it ends, or its lease."""
     keep_from_ranks()
+    _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     wake_in, wake_out = os.pipe()
@@ -63,6 +70,7 @@ def main(mark: str, folder: str) -> None:
             for line in lines:
                 until = obey(json.loads(line), ranks, until)
     bury(lambda pid: carries(pid, mark.encode()) or writes_to(pid, folder))
+    bury_orphans()
 
 
 def keep_from_ranks() -> None:
@@ -129,12 +137,22 @@ def _hear_all_signals() -> None:
 
 def reap(ranks: dict[int, int]) -> None:
     """Tell the agent of every rank that ended."""
-    for pid in list(ranks):
-        found, status = os.waitpid(pid, os.WNOHANG)
-        if found:
-            # What a dead rank left in its session holds its ports and devices.
-            send(pid, signal.SIGKILL, whole_session=True)
-            say({"exit": ranks.pop(pid), "code": os.waitstatus_to_exitcode(status)})
+    for pid, status in ended():
+        rank = ranks.pop(pid, None)
+        if rank is None:
+            continue  # a daemon, ours since its parent ended
+        # What a dead rank left in its session holds its ports and devices.
+        send(pid, signal.SIGKILL, whole_session=True)
+        if not ranks:
+            bury_orphans()
+        say({"exit": rank, "code": os.waitstatus_to_exitcode(status)})
+
+
+def ended() -> Iterator[tuple[int, int]]:
+    """Children that ended, with their wait status."""
+    with contextlib.suppress(ChildProcessError):  # there is none at all
+        while (child := os.waitpid(-1, os.WNOHANG)) != (0, 0):
+            yield child
 
 
 def send(pid: int, number: int, *, whole_session: bool) -> None:
@@ -149,7 +167,7 @@ def send(pid: int, number: int, *, whole_session: bool) -> None:
 def bury(belongs: Callable[[int], bool]) -> set[int]:
     """Kill every process of ours that belongs, until none is left; gives their ids."""
     killed: set[int] = set()
-    for _ in range(250):
+    for _ in range(_ROUNDS):
         found = [pid for pid in own_processes() if belongs(pid)]
         for pid in found:
             with contextlib.suppress(ProcessLookupError):
@@ -157,8 +175,22 @@ def bury(belongs: Callable[[int], bool]) -> set[int]:
         killed.update(found)
         if not found:
             break
-        time.sleep(0.02)  # the kernel takes its time to end a process
+        time.sleep(_ROUND_S)
     return killed
+
+
+def bury_orphans() -> None:
+    """Kill all children, and those that come to us when they end, until none is left."""
+    for _ in range(_ROUNDS):
+        try:
+            while os.waitpid(-1, os.WNOHANG) != (0, 0):
+                pass
+        except ChildProcessError:
+            return
+        for pid in own_processes():
+            if parent(pid) == os.getpid():
+                send(pid, signal.SIGKILL, whole_session=False)
+        time.sleep(_ROUND_S)
 
 
 def own_processes() -> Iterator[int]:
@@ -168,6 +200,14 @@ def own_processes() -> Iterator[int]:
             with contextlib.suppress(OSError):
                 if entry.stat().st_uid == os.getuid():
                     yield int(entry.name)
+
+
+def parent(pid: int) -> int:
+    """Of a process; 0 when it is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2].split()[1])
+    except (OSError, IndexError):
+        return 0
 
 
 def carries(pid: int, entry: bytes) -> bool:

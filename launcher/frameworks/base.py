@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import ClassVar
 
 from launcher.model.gang import Gang, Rank
 from launcher.model.launch import Launch
@@ -21,6 +22,11 @@ NODE_DECIDES = frozenset({"GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"})
 
 class Framework(ABC):
     """One way to make the ranks of a gang train together. Stateless; one subclass a file."""
+
+    how_to_meet: ClassVar[str]
+    """What makes the ranks meet at MASTER_PORT, for a user whose ranks never did."""
+    is_always_training: ClassVar[bool] = True
+    """Several ranks are one training; else only when what they report says so."""
 
     @abstractmethod
     def environment(self, launch: Launch, gang: Gang, rank: Rank) -> dict[str, str]:

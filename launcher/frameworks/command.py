@@ -10,3 +10,6 @@ from launcher.frameworks._torchrun import TorchrunFramework
 
 class Command(TorchrunFramework):
     """Every worker runs the command once and sees all the gang's GPUs of its node."""
+
+    how_to_meet = "let them meet at MASTER_ADDR:MASTER_PORT, as programs for torchrun do"
+    is_always_training = False

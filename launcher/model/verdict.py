@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterable, Sequence
 
 from launcher.model.ending import WORDS, Ending
+from launcher.model.harmless import harmless
 from launcher.model.job import RankExit, Verdict
 
 BEGUN_AFTER_S = 60.0
@@ -67,7 +68,9 @@ def judge(
         words += ", out of memory"
     elif ending is Ending.START_TIMEOUT:
         words = f"rank {first.rank}: the rendezvous port was taken; another one is tried"
-    error = first.error or last_error_line(first.tail)
+    error = harmless(first.error) or last_error_line(first.tail)
+    if error.startswith("EOFError"):
+        error += " (a job has no standard input: give the program its answers as arguments)"
     return Verdict(
         ending, f"{words}: {error}" if error else words, first.rank, ordered, began=began
     )
@@ -137,6 +140,6 @@ def describe_code(code: int) -> str:
 
 def last_error_line(tail: str) -> str:
     """The line of a log's end that tells the error best: the last `SomeError: text`, if any."""
-    lines = [line.strip() for line in tail.splitlines() if line.strip()]
+    lines = [line for told in tail.splitlines() if (line := harmless(told).strip())]
     named = [line for line in lines if re.match(r"^(\w+\.)*\w*(Error|Exception|Interrupt)\b", line)]
     return (named[-1] if named else "")[:300]
