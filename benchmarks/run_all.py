@@ -13,7 +13,7 @@ from pathlib import Path
 from measuring import add_ray_option, machine_line, rounds_parser, say
 
 SCRIPTS = ("start", "throughput", "report", "cli", "recovery", "watching", "memory")
-SCRIPTS += ("packaging", "cold")
+SCRIPTS += ("packaging", "exec", "cold")
 
 
 def main() -> None:

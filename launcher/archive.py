@@ -92,10 +92,13 @@ def _write_log(client: Client, job: JobView, stream: LogStream, shelf: Shelf) ->
             )
             if not part.data:
                 return
-            yield part.data[: stream.length - offset]
-            offset += len(part.data)
+            yield part.data[: stream.length - part.offset]
+            offset = part.offset + len(part.data)
 
-    shelf.extend(name, stream.length, pieces)
+    if stream.missing:
+        shelf.write(name, pieces(0))
+    else:
+        shelf.extend(name, stream.length, pieces)
 
 
 def _write_checkpoint(

@@ -5,6 +5,7 @@
     ├── NotFoundError (3)      no such job, checkpoint, cluster
     ├── UnreachableError (4)   the server or the cluster does not answer
     │   └── UnauthorizedError (4)  it answers, and refuses the token
+    ├── DiskFullError (1)      the disk of the server, or of this machine, has no room
     ├── ConflictError (5)      the state of the thing forbids it: already ended, name taken
     └── JobFailedError (1)     the job itself failed; JobCancelledError (6): it was cancelled
 
@@ -55,6 +56,10 @@ class UnreachableError(LauncherError):
 
 class UnauthorizedError(UnreachableError):
     """The server answers, and refuses the token."""
+
+
+class DiskFullError(LauncherError):
+    """No room on a disk. Nothing was half written: it may be tried again when there is room."""
 
 
 class ConflictError(LauncherError):

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import final
@@ -63,6 +63,13 @@ class Shelf:
         """A text, in place of the one that was put there before."""
         partial = self._partial_of(name)
         partial.write_bytes(text.encode("utf-8", "replace"))
+        self._settle(name, partial, sha256_of(partial))
+
+    def write(self, name: str, pieces: Iterable[bytes]) -> None:
+        """A file, in place of the one that was put there before."""
+        partial = self._partial_of(name)
+        with partial.open("wb") as file:
+            file.writelines(pieces)
         self._settle(name, partial, sha256_of(partial))
 
     def extend(self, name: str, length: int, pieces: Callable[[int], Iterator[bytes]]) -> None:

@@ -13,15 +13,17 @@ import json as json_
 import os
 import select
 import socket
+import time
 import urllib.parse
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from email.message import Message
-from typing import IO, Any, NoReturn, cast
+from typing import IO, Any, NoReturn, TypeVar, cast
 
 from launcher import __version__
 from launcher.errors import (
     ConflictError,
+    DiskFullError,
     LauncherError,
     NotFoundError,
     SpecError,
@@ -29,11 +31,15 @@ from launcher.errors import (
     UnreachableError,
 )
 
+T = TypeVar("T")
 Body = bytes | IO[bytes] | Iterable[bytes]
 
+NOTICE = "X-Launcher-Notice"
+"""Header of an answer: what everybody who asks the server shall hear."""
 CONNECT_TIMEOUT_S = 10.0
 """A machine that is there accepts a connection at once; requests may take far longer."""
 _BLOCK = 64 * 1024
+_PAUSE_S = 0.2
 _REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _BY_STATUS: dict[int, type[LauncherError]] = {
@@ -48,6 +54,7 @@ _BY_STATUS: dict[int, type[LauncherError]] = {
     502: UnreachableError,
     503: UnreachableError,
     504: UnreachableError,
+    507: DiskFullError,
 }
 _CAUSES: dict[type[OSError], str] = {
     ConnectionRefusedError: "nothing listens there",
@@ -97,6 +104,8 @@ class Connection:
         self._hint = hint
         self._route = _Route.of(self.base_url)
         self._kept: http.client.HTTPConnection | None = None
+        self.notice = ""
+        """What the server wants everybody to hear, by its newest answer."""
 
     def request(
         self,
@@ -137,6 +146,7 @@ class Connection:
         with self._told(limit_s):
             answer = self._exchange(_Request(method, path, sent, body), limit_s, repeatable)
             response = Response(answer.status, answer.headers, answer.read())
+        self.notice = answer.headers.get(NOTICE, "")
         if answer.will_close:
             self.close()
         return _checked(response, self.base_url)
@@ -210,6 +220,27 @@ class Connection:
         kind = RefusedError if isinstance(error, ConnectionRefusedError) else UnreachableError
         words = f"no connection to the server at {self.base_url}: {_cause(error, limit_s)}"
         raise kind(words, hint=self._hint) from error
+
+
+def until_heard(ask: Callable[[], T], patience_s: float) -> T:
+    """Ask again as long as nobody answers, for a time.
+
+    Raises:
+        UnreachableError: nobody did for `patience_s`.
+        LauncherError: the answer is a refusal.
+    """
+    give_up: float | None = None
+    while True:
+        try:
+            return ask()
+        except UnauthorizedError:
+            raise
+        except UnreachableError:
+            now = time.monotonic()
+            give_up = give_up or now + patience_s
+            if now > give_up:
+                raise
+            time.sleep(_PAUSE_S)
 
 
 class Stream:

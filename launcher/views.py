@@ -75,6 +75,36 @@ class OutputCount:
 
 
 @dataclass(frozen=True)
+class KeptBytes:
+    """What is kept of a job. Files that other jobs have too count for each of them."""
+
+    logs: int = 0
+    metrics: int = 0
+    checkpoints: int = 0
+    outputs: int = 0
+    code: int = 0
+
+
+@dataclass(frozen=True)
+class Expired:
+    """What retention removed of a job, and when. `kind`: as in `launcher retention`."""
+
+    kind: str
+    at: float
+    size: int = 0
+    job: str = ""
+
+
+@dataclass(frozen=True)
+class RetentionRule:
+    """`project`: empty for all without a rule of their own. `value`: seconds or bytes, or none."""
+
+    project: str
+    kind: str
+    value: float | None = None
+
+
+@dataclass(frozen=True)
 class JobView:
     """A job as it stands. `spec` and the attempts' exits are there only where one job is asked."""
 
@@ -102,6 +132,13 @@ class JobView:
     """Newest value of each series, of the lowest rank that reports it."""
     checkpoints: CheckpointCount = field(default_factory=CheckpointCount)
     outputs: OutputCount = field(default_factory=OutputCount)
+    expired: tuple[Expired, ...] = ()
+    kept: KeptBytes | None = None
+    """There only where one job is asked."""
+    warnings: tuple[str, ...] = ()
+    """What the user should mend; there only where one job is asked."""
+    own_python: str = ""
+    """The submitter's interpreter, which runs it where it is placed on the embedded cluster."""
     page: str = ""
 
     @property
@@ -125,12 +162,13 @@ class EventView:
 
 @dataclass(frozen=True)
 class LogStream:
-    """The whole output of one rank in one attempt, `length` bytes so far."""
+    """The whole output of one rank in one attempt, `length` bytes so far; some may be missing."""
 
     attempt: int
     rank: int
     stream: str
     length: int
+    missing: int = 0
 
 
 @dataclass(frozen=True)
@@ -169,6 +207,16 @@ class OutputView:
     def place(self) -> str:
         """Its path beside the outputs of other nodes, which may have the same names."""
         return f"rank-{self.rank}/{self.path}" if self.rank else self.path
+
+
+@dataclass(frozen=True)
+class SecretView:
+    """What is shown of a secret. `project`: empty for all projects."""
+
+    name: str
+    project: str = ""
+    user: str = ""
+    set_at: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -214,6 +262,8 @@ class ClusterView:
     nodes: tuple[NodeReport, ...] = ()
     note: str = ""
     """Of an attached one: where, and what keeps it from being attached again."""
+    orphans: tuple[str, ...] = ()
+    """Allocations there that this server never made: of jobs that it does not know any more."""
 
 
 @dataclass(frozen=True)
@@ -268,12 +318,24 @@ class WaitingJob:
 
 
 @dataclass(frozen=True)
+class DiskView:
+    """Of the server's state folder, in bytes. Below `least` free it takes no new work."""
+
+    free: int
+    total: int
+    least: int = 0
+    is_low: bool = False
+    is_full: bool = False
+
+
+@dataclass(frozen=True)
 class Occupancy:
     """Everything at one moment; `now`: the server's clock."""
 
     now: float = 0.0
     clusters: tuple[ClusterOccupancy, ...] = ()
     waiting: tuple[WaitingJob, ...] = ()
+    disk: DiskView | None = None
 
 
 @dataclass(frozen=True)
@@ -297,6 +359,7 @@ class ServerView:
     embedded: bool = False
     clusters: tuple[ClusterView, ...] = ()
     memory: Memory | None = None
+    disk: DiskView | None = None
 
 
 def view(cls: type[V], data: Any) -> V:

@@ -26,6 +26,11 @@ class Caller:
     def url(self) -> str:
         return self._connection.base_url
 
+    @property
+    def notice(self) -> str:
+        """What the server wants everybody to hear, by its newest answer; mostly nothing."""
+        return self._connection.notice
+
     def close(self) -> None:
         self._connection.close()
 

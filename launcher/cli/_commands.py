@@ -24,6 +24,7 @@ TABLE: dict[str, dict[str, tuple[str, str]]] = {
         "show": ("show", "everything about a job"),
         "why": ("why", "why a job waits, in one sentence"),
         "logs": ("logs", "what a job printed; -f goes on as it prints"),
+        "exec": ("exec", "run a command or a shell beside a rank"),
         "metrics": ("metrics", "curves of a job, also as CSV"),
         "events": ("events", "what happened to a job, and when"),
         "checkpoints": ("checkpoints", "list checkpoints, or get one here"),
@@ -31,11 +32,14 @@ TABLE: dict[str, dict[str, tuple[str, str]]] = {
         "archive": ("archive", "write all of a job into a plain folder"),
         "rm": ("rm", "remove ended jobs with all that is kept of them"),
         "prune": ("prune", "remove the jobs that ended long ago"),
+        "retention": ("retention", "how long logs, metrics, checkpoints and jobs are kept"),
     },
     "Write a spec": {
         "init": ("init", "write a job.yaml to begin with"),
         "validate": ("validate", "check a spec: every mistake at once, nothing is submitted"),
         "schema": ("schema", "JSON schema of the spec, for editors"),
+        "notify": ("notify", "try out who is told of jobs, as Slack"),
+        "secret": ("secret", "values that programs get and nobody sees: set, list, rm"),
     },
     "Processes": {
         "attach": ("attach", "use a running Ray cluster, by its dashboard's address"),
@@ -45,6 +49,8 @@ TABLE: dict[str, dict[str, tuple[str, str]]] = {
         "down": ("down", "stop them; --purge forgets all jobs too"),
         "server": ("server", "run a server in the foreground"),
         "executor": ("executor", "run jobs of a server on a Ray cluster"),
+        "backup": ("backup", "copy all that a server keeps, while it runs"),
+        "restore": ("restore", "make the state of a server out of a backup"),
         "doctor": ("doctor", "check this machine, the server and its clusters"),
         "completion": ("completion", "complete commands and jobs in bash, zsh or fish"),
         "version": ("version", "versions of this client and of the server"),
@@ -53,6 +59,22 @@ TABLE: dict[str, dict[str, tuple[str, str]]] = {
 """Heading -> command -> (module in this folder, help line)."""
 
 ALIASES = {"ls": "list", "ps": "list", "stop": "cancel"}
+_HABITS = {
+    **dict.fromkeys(("jobs", "queue", "squeue", "sacct"), "list"),
+    **dict.fromkeys(("status", "describe", "get", "scontrol"), "show"),
+    **dict.fromkeys(("kill", "scancel", "abort"), "cancel"),
+    **dict.fromkeys(("delete", "remove"), "rm"),
+    **dict.fromkeys(("sbatch", "job", "create"), "submit"),
+    **dict.fromkeys(("launch", "srun", "torchrun"), "run"),
+    **dict.fromkeys(("sinfo", "nodes", "gpus", "clusters"), "top"),
+    **dict.fromkeys(("resume", "requeue", "restart", "rerun"), "retry"),
+    **dict.fromkeys(("log", "tail"), "logs"),
+    **dict.fromkeys(("login", "config"), "context"),
+    **dict.fromkeys(("ssh", "shell"), "exec"),
+    **dict.fromkeys(("download", "fetch"), "outputs"),
+    **dict.fromkeys(("start", "serve"), "up"),
+}
+"""What users of other tools type, and what does it here."""
 _KNOWN = {name: entry for commands in TABLE.values() for name, entry in commands.items()}
 
 
@@ -79,6 +101,8 @@ class LazyGroup(click.Group):
         word = args[0]
         if not word.startswith("-") and word not in _KNOWN and word not in ALIASES:
             near = did_you_mean(word, [*_KNOWN, *ALIASES])
+            if word in _HABITS:
+                near = f"; did you mean {_HABITS[word]}"
             if not near and word.endswith((".yaml", ".yml", ".py")):
                 near = f"; did you mean: launcher run {word}"
             raise click.UsageError(f"no such command '{word}'{near}", ctx)

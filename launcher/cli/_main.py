@@ -31,9 +31,9 @@ def call(words: Sequence[str], *, debug: bool = False) -> int:
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except click.ClickException as error:
-        return _tell_usage(error)
-    except (KeyboardInterrupt, click.Abort):
-        return INTERRUPTED
+        return _tell_usage(error, words)
+    except (KeyboardInterrupt, click.Abort) as error:
+        return _leave_off(unanswered=isinstance(error.__context__, EOFError))
     except BrokenPipeError:
         return _leave_quietly()
     except LauncherError as error:
@@ -54,17 +54,29 @@ def call(words: Sequence[str], *, debug: bool = False) -> int:
         return 1
 
 
+def _leave_off(*, unanswered: bool) -> int:
+    """After Ctrl-C, or where a question was not answered with yes, or by nobody."""
+    if unanswered:
+        print(file=sys.stderr)
+        _tell("nobody is here to answer", "-y says yes beforehand")
+        return 2
+    return INTERRUPTED
+
+
 def _tell(message: str, hint: str | None) -> None:
     print(f"error: {message}", file=sys.stderr)
     if hint:
         print(f"hint: {hint}", file=sys.stderr)
 
 
-def _tell_usage(error: object) -> int:
-    from launcher.cli._usage import usage_words
+def _tell_usage(error: object, words: Sequence[str]) -> int:
+    from launcher.cli._usage import help_instead, usage_words
 
-    message, hint = usage_words(error)
-    _tell(message, hint)
+    text = help_instead(error)
+    if text is not None:
+        print(text, file=sys.stderr)
+    else:
+        _tell(*usage_words(error, words))
     return 2
 
 

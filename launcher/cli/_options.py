@@ -13,6 +13,36 @@ from launcher.client import Client
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+
+class _Filled(click.ParamType):  # type: ignore[type-arg]  # generic in newer clicks alone
+    """Text that is not empty: an unset variable of a script shall not mean "none"."""
+
+    name = "text"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not value.strip():
+            self.fail("is empty", param, ctx)
+        return value
+
+
+class _Name(_Filled):
+    """The name of a project or cluster, judged before a server is asked."""
+
+    name = "name"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from launcher.names import NAME, slug
+
+        text = super().convert(value, param, ctx)
+        if not NAME.fullmatch(text):
+            words = "is not a name of small letters, digits and '-'; did you mean"
+            self.fail(f"'{text}' {words} {slug(text)}", param, ctx)
+        return text
+
+
+FILLED, NAME_TYPE = _Filled(), _Name()
+PORT = click.IntRange(1, 65535)
+
 job_argument = click.argument("job", metavar="JOB", shell_complete=_completing.jobs)
 yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 
@@ -48,5 +78,13 @@ def connect(*, start: bool = False) -> Client:
         name = f"{address.context} " if address.context else ""
         _output.note(_output.paint(f"server {name}{address.url}", "dim", err=True))
     client = Client()
-    click.get_current_context().call_on_close(client.close)
+    context = click.get_current_context()
+    context.call_on_close(client.close)
+    context.call_on_close(lambda: _tell_notice(client))
     return client
+
+
+def _tell_notice(client: Client) -> None:
+    """What the server wants everybody to hear: after the result, once."""
+    if client.notice:
+        _output.note(_output.paint(f"warning: {client.notice}", "yellow", err=True))

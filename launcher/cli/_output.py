@@ -9,6 +9,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from launcher.model.harmless import harmless
+
 _SGR = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 _STATE_COLOURS = {
     "SUCCEEDED": "green",
@@ -52,7 +54,11 @@ def paint_state(state: str, *, err: bool = False) -> str:
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Aligned columns; on a terminal the last one is cut to what is left of the line."""
+    """Aligned columns; on a terminal the last one is cut to what is left of the line.
+
+    Names of files and metrics are the programs' own: none of them may command the terminal.
+    """
+    rows = [[harmless(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
     room = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
     for number, row in enumerate([headings, *rows]):

@@ -28,7 +28,9 @@ def show(
     streams = _chosen([one for one in every if one.stream == stream], job, ranks, attempt)
     if not streams:
         has_setup = any(one.stream == "setup" for one in every)
-        _output.note(_nothing_yet(job.id, stream, has_setup=has_setup))
+        gone = _words.removed(job, "logs")
+        told = f"{job.id}: {gone}" if gone else _nothing_yet(job.id, stream, has_setup=has_setup)
+        _output.note(told)
     raw = len(streams) == 1 and grep is None and not sys.stdout.isatty()
     for one in streams:
         pieces = _pieces(client, job.id, one, tail)
@@ -49,7 +51,9 @@ def _chosen(
     ]
     if not chosen and (ranks or attempt != newest):
         there = ", ".join(f"attempt {one.attempt} rank {one.rank}" for one in streams[:8])
-        raise NotFoundError(f"{job.id} has no such output", hint=f"it has {there or 'none yet'}")
+        asked = " ".join(f"rank {rank}" for rank in ranks)
+        words = f"job {job.id} has no output of attempt {attempt} {asked}".rstrip()
+        raise NotFoundError(words, hint=f"it has {there or 'none yet'}")
     if chosen and newest > 1 and attempt == newest:
         earlier = _words.plural(newest - 1, "earlier attempt")
         _output.note(f"attempt {newest}; --attempt N shows {earlier}")

@@ -46,7 +46,10 @@ class Asked:
             return
         findings = self._inquiry.findings(_PATIENCE_S)
         python = (job.spec or {}).get("python") or {}
-        if python.get("interpreter") != self._asked:
+        runs = python.get("interpreter") or job.own_python
+        if runs != self._asked:
+            if not runs and not python.get("requirements") and job.cluster != "any":
+                _output.note("python: the cluster's own; python in the spec names another")
             return
         said = findings.version or f"does not answer: {findings.problem}"
         _output.note(f"python: {self._asked} ({said}){self._why}{self._of_requirements()}")

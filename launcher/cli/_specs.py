@@ -14,6 +14,7 @@ import click
 
 from launcher.cli import _completing, _output, _python, _words
 from launcher.cli._leftout import tell_left_out
+from launcher.cli._options import FILLED
 from launcher.errors import ConflictError, SpecError
 from launcher.units import format_size
 
@@ -51,7 +52,7 @@ _OPTIONS = (
         default=None,
         help="Run in the folder itself and send nothing; only on this machine.",
     ),
-    click.option("--key", help="Idempotency key: the same key gives the same job."),
+    click.option("--key", type=FILLED, help="Idempotency key: the same key gives the same job."),
     click.option("--verbose", is_flag=True, help="Name every file that is not sent, and why."),
     click.option("--dry-run", is_flag=True, help="Print the spec with all defaults, and stop."),
 )
@@ -73,17 +74,30 @@ class Wish:
     def variables(self) -> dict[str, str]:
         return dict(_pair(text) for text in self.env)
 
-    def as_overrides(self) -> list[str]:
-        """The flags in the form of `--set`, which then has the last word."""
-        flags = {
-            "name": self.name,
-            "framework": self.framework,
-            "resources.workers": self.workers,
-            "resources.gpus_per_worker": self.gpus_per_worker,
-            "from_job": self.from_job,
-            "in_place": self.in_place,
-        } | {f"env.{key}": text for key, text in self.variables().items()}
-        given = [f"{key}={json.dumps(value)}" for key, value in flags.items() if value is not None]
+    def as_overrides(self, *, of_program: bool = False) -> list[str]:
+        """The flags in the form of `--set`, which then has the last word.
+
+        Args:
+            of_program: only those that `spec_from_command` does not take itself.
+        """
+        from launcher.spec.overrides import Flag
+
+        flags = [
+            ("name", self.name, "--name"),
+            ("framework", self.framework, "--framework"),
+            ("resources.workers", self.workers, "--workers"),
+            *((f"env.{key}", text, f"--env {key}=") for key, text in self.variables().items()),
+        ]
+        more = [
+            ("resources.gpus_per_worker", self.gpus_per_worker, "--gpus-per-worker"),
+            ("from_job", self.from_job, "--from"),
+            ("in_place", self.in_place, "--in-place"),
+        ]
+        given = [
+            Flag.of(key, json.dumps(value), f"{flag}{'' if flag.endswith('=') else ' '}{value}")
+            for key, value, flag in (more if of_program else [*flags, *more])
+            if value is not None
+        ]
         return [*given, *self.overrides]
 
 
@@ -160,19 +174,13 @@ def _names_spec(words: Sequence[str]) -> bool:
 def _from_program(words: Sequence[str], wish: Wish) -> JobSpec:
     from launcher.spec.build import spec_from_command
 
-    flags = {
-        "resources.gpus_per_worker": wish.gpus_per_worker,
-        "from_job": wish.from_job,
-        "in_place": wish.in_place,
-    }
-    more = [f"{key}={json.dumps(value)}" for key, value in flags.items() if value is not None]
     return spec_from_command(
         words,
         name=wish.name,
         framework=wish.framework,
         workers=wish.workers,
         env=wish.variables(),
-        overrides=[*more, *wish.overrides],
+        overrides=wish.as_overrides(of_program=True),
     )
 
 

@@ -147,3 +147,12 @@ def plural(count: int, noun: str) -> str:
     ('1 rank', '2 ranks')
     """
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def removed(job: JobView, kind: str) -> str:
+    """That retention removed these of a job, and when; empty when it did not."""
+    for one in job.expired:
+        if one.kind == kind:
+            size = format_size(one.size)
+            return f"its {kind} ({size}) were removed by retention on {clock_time(one.at)}"
+    return ""

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from launcher.cli import _output, _words
-from launcher.cli._options import connect
+from launcher.cli._options import NAME_TYPE, PORT, connect
 
 _PORT = 8270
 _KINDS = ("CPU", "GPU")
@@ -16,7 +16,13 @@ _KINDS = ("CPU", "GPU")
 
 @click.command()
 @click.argument("ray_url", metavar="http://HEAD:8265")
-@click.option("--name", default="ray", show_default=True, help="Name of the cluster from now on.")
+@click.option(
+    "--name",
+    type=NAME_TYPE,
+    default="ray",
+    show_default=True,
+    help="Name of the cluster from now on.",
+)
 @click.option(
     "--ray-token-file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -27,7 +33,7 @@ _KINDS = ("CPU", "GPU")
     "--with-server", is_flag=True, help="Run a server on the head too: nodes cannot reach yours."
 )
 @click.option(
-    "--port", default=_PORT, show_default=True, help="With --with-server: its port on the head."
+    "--port", type=PORT, help=f"With --with-server: its port on the head. Default: {_PORT}."
 )
 @click.option(
     "--state-dir", metavar="PATH",
@@ -40,7 +46,7 @@ def command(
     ray_token_file: Path | None,
     server_url: str | None,
     with_server: bool,
-    port: int,
+    port: int | None,
     state_dir: str | None,
 ) -> None:
     """Attach the running Ray cluster whose dashboard is at that address.
@@ -54,8 +60,10 @@ def command(
             raise click.UsageError("--server-url and --with-server exclude each other")
         from launcher.cli._with_server import attach_with_server
 
-        attach_with_server(ray_url, name, token, port, state_dir)
+        attach_with_server(ray_url, name, token, port or _PORT, state_dir)
         return
+    if port or state_dir:
+        raise click.UsageError(f"{'--port' if port else '--state-dir'} is for --with-server")
     client = connect(start=True)
     for step in client.attach(name, ray_url, ray_token=token, server_url=server_url):
         _output.note(step)

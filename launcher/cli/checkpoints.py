@@ -37,7 +37,7 @@ def list_checkpoints(job: str, output: str) -> None:
 @command.command("get")
 @job_argument
 @click.argument("id", type=int, required=False)
-@click.option("--step", type=int, help="The one of this step, in place of its id.")
+@click.option("--step", type=click.IntRange(0), help="The one of this step, in place of its id.")
 @click.option("--to", type=click.Path(path_type=Path), help="Folder to make; default JOB-stepN.")
 @output_option()
 def get_checkpoint(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from launcher.cli import _output, _words
-from launcher.cli._options import connect, job_argument, output_option
+from launcher.cli._options import FILLED, connect, job_argument, output_option
 from launcher.views import as_json
 
 
@@ -18,7 +18,7 @@ from launcher.views import as_json
     metavar="KEY=VALUE",
     help="Change a key of the spec, as resources.workers=4; may be repeated.",
 )
-@click.option("--key", help="Idempotency key: the same key gives the same job.")
+@click.option("--key", type=FILLED, help="Idempotency key: the same key gives the same job.")
 @output_option()
 def command(*, job: str, overrides: tuple[str, ...], key: str | None, output: str) -> None:
     """Queue a new job of the same spec and code; says what differs. stdout is its id.

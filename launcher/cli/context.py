@@ -119,9 +119,9 @@ def _token(file: Path | None) -> str | None:
     try:
         text = sys.stdin.read() if str(file) == "-" else file.read_text()
     except OSError as error:
-        raise SpecError(f"{file} cannot be read: {error.strerror}") from error
+        raise SpecError(f"--token-file {file}: cannot be read: {error.strerror}") from error
     if not text.strip():
-        raise SpecError(f"{file} holds no token")
+        raise SpecError(f"--token-file {file}: holds no token")
     return text.strip()
 
 

@@ -10,13 +10,20 @@ from pathlib import Path
 
 import click
 
+from launcher.cli._options import NAME_TYPE
 from launcher.errors import ConflictError, SpecError
+from launcher.transport import Connection
 
 
 @click.command()
 @click.option("--server", metavar="URL", help="The server. Default: LAUNCHER_SERVER.")
 @click.option(
-    "--cluster", "--name", default="default", show_default=True, help="Name of this cluster."
+    "--cluster",
+    "--name",
+    type=NAME_TYPE,
+    default="default",
+    show_default=True,
+    help="Name of this cluster.",
 )
 @click.option(
     "--ray-address", metavar="HOST:PORT", help="Head of the running Ray cluster; auto: this one."
@@ -46,6 +53,7 @@ def command(
         raise SpecError("no server is named", hint="--server URL, or LAUNCHER_SERVER=URL")
     if not ray_address and not embedded_in:
         raise SpecError("no Ray cluster is named", hint="--ray-address HOST:PORT of its head")
+    Connection(url)  # refuses what is no address, before Ray is started for it
     token = token_file.read_text().strip() if token_file else os.environ.get("LAUNCHER_TOKEN", "")
     from launcher.clusters.local import LocalRay
     from launcher.clusters.ray import RunningRay

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from launcher.cli import _output
+from launcher.cli._usage import did_you_mean
 from launcher.errors import ConflictError, SpecError
 
 if TYPE_CHECKING:
@@ -43,10 +44,11 @@ def command(program: tuple[str, ...], framework: str | None, file: Path) -> None
     from launcher.spec.translation import is_launch_line
 
     argv = program or (_usual_script(),)
+    _expect_sense(program, framework)
     if not (framework or is_python(argv) or is_launch_line(argv)):
         framework = "command"
     try:
-        text = propose(argv, _inspected(argv), framework)
+        text = propose(argv, _inspected(argv), framework, links=_links_out(Path()))
     except ValueError as error:
         raise SpecError(f"{' '.join(argv)}: {error}") from error
     if str(file) == "-":
@@ -61,6 +63,38 @@ def command(program: tuple[str, ...], framework: str | None, file: Path) -> None
         raise SpecError(f"{file} cannot be written: {error.strerror}") from error
     print(file)
     _output.note(f"next: launcher validate {file}, launcher run {file}")
+
+
+def _expect_sense(program: Sequence[str], framework: str | None) -> None:
+    """Raises SpecError for what can only be a slip; a program may also be written later."""
+    from launcher.spec.jobspec import FRAMEWORKS
+    from launcher.spec.unbuilt import FRAMEWORKS_NOT_BUILT
+
+    known = (*FRAMEWORKS, *FRAMEWORKS_NOT_BUILT)
+    if framework is not None and framework not in known:
+        near = did_you_mean(framework, known)
+        raise SpecError(f"--framework {framework}: is none of {', '.join(known)}{near}")
+    if len(program) != 1 or Path(program[0]).is_file():
+        return
+    (name,) = program
+    if Path(name).is_dir():
+        raise SpecError(f"{name} is a folder, not a program", hint=f"cd {name}; launcher init")
+    near = did_you_mean(name, [path.name for path in Path().glob("*.py")])
+    if near:
+        raise SpecError(f"{name} is not here{near}")
+
+
+def _links_out(folder: Path) -> dict[str, str]:
+    """Symlinks right in the folder to folders out of it, as people have them for their data."""
+    here = folder.resolve()
+    found = {}
+    for path in sorted(folder.iterdir()):
+        target = path.resolve()
+        is_data = not path.name.startswith(".") and not (target / "pyvenv.cfg").exists()
+        leads_out = path.is_symlink() and target.is_dir() and not target.is_relative_to(here)
+        if is_data and leads_out:
+            found[path.name] = str(target)
+    return found
 
 
 def _usual_script() -> str:

@@ -7,7 +7,7 @@ import time
 import click
 
 from launcher.cli import _output, _words
-from launcher.cli._options import connect, output_option
+from launcher.cli._options import NAME_TYPE, connect, output_option
 from launcher.model.states import JobState
 from launcher.units import format_duration
 from launcher.views import JobView, as_json
@@ -22,8 +22,10 @@ from launcher.views import JobView, as_json
     type=click.Choice([state.value for state in JobState], case_sensitive=False),
     help="Only jobs in this state; may be repeated.",
 )
-@click.option("-p", "--project", help="Only jobs of this project.")
-@click.option("-n", "--limit", default=20, show_default=True, help="How many at most.")
+@click.option("-p", "--project", type=NAME_TYPE, help="Only jobs of this project.")
+@click.option(
+    "-n", "--limit", type=click.IntRange(1), default=20, show_default=True, help="How many at most."
+)
 @output_option()
 def command(*, states: tuple[str, ...], project: str | None, limit: int, output: str) -> None:
     """Jobs, newest first."""

@@ -13,8 +13,17 @@ from launcher.errors import SpecError
 @click.command()
 @job_argument
 @click.option("-f", "--follow", is_flag=True, help="Go on as the job prints, until it ends.")
-@click.option("-r", "--rank", "ranks", type=int, multiple=True, help="Only this rank; repeatable.")
-@click.option("-a", "--attempt", type=int, help="This attempt's. Default: the newest one's.")
+@click.option(
+    "-r",
+    "--rank",
+    "ranks",
+    type=click.IntRange(0),
+    multiple=True,
+    help="Only this rank; repeatable.",
+)
+@click.option(
+    "-a", "--attempt", type=click.IntRange(1), help="This attempt's. Default: the newest one's."
+)
 @click.option("-n", "--tail", type=click.IntRange(0), help="Begin with so many last lines.")
 @click.option("-g", "--grep", metavar="REGEX", help="Only lines in which this is found.")
 @click.option("--setup", is_flag=True, help="What was said while its environment was made.")

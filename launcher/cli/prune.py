@@ -5,16 +5,16 @@ from __future__ import annotations
 import click
 
 from launcher.cli import _output, _removed, _words
-from launcher.cli._options import connect, output_option, yes_option
+from launcher.cli._options import NAME_TYPE, connect, output_option, yes_option
 from launcher.errors import SpecError
 from launcher.model.states import TERMINAL
-from launcher.units import format_size, parse_duration
+from launcher.units import format_size, parse_age
 from launcher.views import Removal, as_json
 
 
 @click.command(epilog="\b\n  launcher prune --older-than 30d --dry-run")
 @click.option("--older-than", required=True, metavar="AGE", help="Since their end, as 30d or 12h.")
-@click.option("-p", "--project", help="Only jobs of this project.")
+@click.option("-p", "--project", type=NAME_TYPE, help="Only jobs of this project.")
 @click.option(
     "-s",
     "--state",
@@ -37,7 +37,7 @@ def command(
 ) -> None:
     """Remove ended jobs for good, by their age: logs, metrics, checkpoints, outputs and code."""
     try:
-        age_s = parse_duration(older_than)
+        age_s = parse_age(older_than)
     except ValueError as error:
         raise SpecError(f"--older-than: {error}") from error
     client = connect()

@@ -13,7 +13,9 @@ from launcher.units import parse_size
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=0, show_default=True, help="0: any free one.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0: any free one."
+)
 @click.option(
     "--state-dir",
     type=click.Path(path_type=Path, file_okay=False),
@@ -46,6 +48,10 @@ def command(
         limits = OutputLimits(max_output_files, parse_size(max_output_size))
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--max-output-size") from error
+    if public_url is not None:
+        from launcher.transport import Connection
+
+        Connection(public_url)  # refuses what is no address: users and nodes will be told it
     from launcher.server.main import serve
 
     serve(

@@ -9,8 +9,8 @@ import click
 
 from launcher.cli import _output, _words
 from launcher.cli._options import connect, job_argument, output_option
-from launcher.units import format_duration
-from launcher.views import AttemptView, JobView, as_json
+from launcher.units import format_duration, format_size
+from launcher.views import AttemptView, JobView, KeptBytes, as_json
 
 
 @click.command()
@@ -37,7 +37,11 @@ def _print_bare(job: JobView) -> None:
 
     ranks = [len(node.ranks) for node in job.nodes]
     hosts = [node.host for node in job.nodes]
-    nodes = bare_nodes(JobSpec.model_validate(job.spec), job.id, ranks, hosts)
+    spec = JobSpec.model_validate(job.spec)
+    if job.own_python:
+        own = spec.python.model_copy(update={"interpreter": job.own_python})
+        spec = spec.model_copy(update={"python": own})
+    nodes = bare_nodes(spec, job.id, ranks, hosts)
     for number, node in enumerate(nodes):
         if len(nodes) > 1:
             print("\n" * (number > 0) + f"# node {number} of {len(nodes)} {node.host}".rstrip())
@@ -49,6 +53,8 @@ def _print_bare(job: JobView) -> None:
 def _facts(job: JobView, now: float) -> Iterator[tuple[str, str]]:
     if job.reason:
         yield "reason", job.reason
+    for warning in job.warnings:
+        yield "warning", warning
     yield "submitted", f"{_words.clock_time(job.submitted_at)} by {job.user or 'somebody'}"
     if job.ended_at is not None:
         lasted = format_duration(job.ended_at - job.submitted_at)
@@ -80,6 +86,16 @@ def _made(job: JobView) -> Iterator[tuple[str, str]]:
         yield "checkpoints", f"{kept}, the newest of step {newest}"
     if job.outputs.files:
         yield "outputs", _words.outputs(job.outputs)
+    if job.kept and (sizes := _kept(job.kept)):
+        yield "kept", sizes
+    for gone in job.expired:
+        size, moment = format_size(gone.size), _words.clock_time(gone.at)
+        yield "removed", f"{gone.kind} ({size}), by retention on {moment}"
+
+
+def _kept(kept: KeptBytes) -> str:
+    sizes = as_json(kept)
+    return ", ".join(f"{kind} {format_size(size)}" for kind, size in sizes.items() if size)
 
 
 def _attempt(attempt: AttemptView, now: float) -> str:

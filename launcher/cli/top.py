@@ -13,7 +13,14 @@ from launcher.views import as_json
 
 @click.command()
 @click.option("--once", is_flag=True, help="Print it once; as in a pipe.")
-@click.option("-i", "--interval", default=2.0, show_default=True, help="Seconds between two looks.")
+@click.option(
+    "-i",
+    "--interval",
+    type=click.FloatRange(0),
+    default=2.0,
+    show_default=True,
+    help="Seconds between two looks.",
+)
 @output_option()
 def command(*, once: bool, interval: float, output: str) -> None:
     """Nodes with their GPUs and CPUs, who holds them, and the queue. Ctrl-C ends it."""

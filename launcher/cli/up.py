@@ -19,7 +19,13 @@ _POLL_S = 0.2
 
 
 @click.command()
-@click.option("--timeout", default=120.0, show_default=True, help="Seconds to wait for a node.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0),
+    default=120.0,
+    show_default=True,
+    help="Seconds to wait for a node.",
+)
 @click.option(
     "--listen", metavar="ADDRESS",
     help="Let other machines reach the server: 0.0.0.0 is every address of this one. Kept.",
@@ -38,6 +44,9 @@ def command(timeout: float, listen: str | None, output: str) -> None:
     for cluster in server.clusters:
         for node in cluster.nodes:
             print(f"node    {_node(node)} (cluster {cluster.name})")
+    if server.disk is not None:
+        free, total = format_size(server.disk.free), format_size(server.disk.total)
+        print(f"disk    {free} of {total} free")
     _output.note("next: launcher run job.yaml; launcher down stops everything")
 
 

@@ -21,6 +21,8 @@ def split_address(address: str) -> tuple[str, int]:
     Raises:
         ValueError: it is something else.
     """
+    if "//" in address:
+        raise ValueError("HOST:PORT stands alone; the dashboard's URL is for launcher attach")
     host, _, port = address.rpartition(":")
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]

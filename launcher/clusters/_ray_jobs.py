@@ -169,6 +169,9 @@ def dashboard_url(text: str) -> str:
     hint = "name the dashboard of the Ray head: http://HEAD:8265"
     parts = urllib.parse.urlsplit(text)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
+        host = text.rpartition("//")[2].rpartition(":")[0]
+        if host:
+            hint = f"did you mean http://{host}:8265, the dashboard of its head"
         raise SpecError(f"'{text}' is no address of a Ray dashboard", hint=hint)
     return text.rstrip("/")
 

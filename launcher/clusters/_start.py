@@ -29,7 +29,9 @@ def ray_command(*options: str) -> list[str]:
     ]
 
 
-_FOR_AGENTS = frozenset({"LAUNCHER_SPOOL_ROOT", "LAUNCHER_ENVIRONMENTS_MAX"})
+_FOR_AGENTS = frozenset(
+    {"LAUNCHER_SPOOL_ROOT", "LAUNCHER_ENVIRONMENTS_MAX", "LAUNCHER_UNSHIPPED_MAX"}
+)
 """What a user says about the nodes' disk, to the agents too."""
 
 

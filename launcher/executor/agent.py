@@ -3,7 +3,7 @@
 Its threads talk to the core only through the mailbox, so the core needs no lock and acts on one
 thing at a time: `loop` (the core and its actions), the line to the server (`server_line`),
 `shipping` and `saving` (logs, points, checkpoints), `preparing` (code and checkpoint), the gang's
-channel and the keeper's answers.
+channel and the keeper's answers. Visits (`launcher exec`) have threads of their own.
 """
 
 from __future__ import annotations
@@ -30,17 +30,23 @@ from launcher.executor.folders import JobFolder, jobs_root
 from launcher.executor.launching import rank_starts
 from launcher.executor.leftovers import ship_leftovers
 from launcher.executor.lines import GangLines
+from launcher.executor.meeting import Meeting
 from launcher.executor.outputs import OutputCollector
 from launcher.executor.ports import Ports
 from launcher.executor.preparer import Preparer
 from launcher.executor.pythons import Place, RanksPython
 from launcher.executor.ranks import Ranks
+from launcher.executor.secrecy import keep as keep_secrets
+from launcher.executor.secrecy import redacted, redaction
 from launcher.executor.server_line import ServerLine
 from launcher.executor.uplink import Uplink, until_answered
+from launcher.executor.visiting import Visiting
 from launcher.executor.watcher import Watching
 from launcher.executor.watching import End
+from launcher.frameworks import load as load_framework
+from launcher.model.ending import Ending
 from launcher.model.gang import Gang, GangNode
-from launcher.model.wire import Orders
+from launcher.model.wire import AgentStatus, Orders
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +83,9 @@ class Agent:
         if self._setup.launch.in_place:
             self._folder = replace(self._folder, in_place=Path(self._setup.launch.in_place))
         _log_to(self._folder.agent_log)
+        values = self._setup.secrets.values()
+        self._redaction = until_answered(lambda: redaction(self._folder, uplink, values))
+        keep_secrets(self._folder, config.allocation, self._setup)
         self._ports = Ports(config.address)
         self._core = self._make_core()
         self._lines = GangLines(
@@ -88,22 +97,31 @@ class Agent:
         )
         self._server = ServerLine(
             self._connect,
-            self._core.status(self.address, ""),
+            self._told_status(),
             lambda orders, asked_at: self._post(partial(self._obey, orders, asked_at)),
             self.finished,
         )
         mark = f"LAUNCHER_ALLOCATION={config.allocation}"
-        self._ranks = Ranks(self._folder, mark, self._rank_ended, held=[self._lines.fileno()])
+        self._ranks = Ranks(
+            self._folder,
+            mark,
+            self._rank_ended,
+            held=[self._lines.fileno()],
+            redactor=self._redaction.redactor,
+        )
         self._python = self._make_python()
         self._collector = Collector(
             self._folder,
             self._connect,
             note=lambda text: self._post(lambda _: self._core.note(text)),
             watching=self._make_watching(),
+            redaction=self._redaction,
         )
         self._outputs = self._make_outputs()
         self._preparer = self._make_preparer()
+        self._visiting = Visiting(self._connect)
         self._launched = 0
+        self._meeting: Meeting | None = None
         shipping = {"server": config.server, "token": config.token}
         self._folder.shipping.touch(mode=0o600)
         self._folder.shipping.write_text(json.dumps(shipping))
@@ -149,6 +167,7 @@ class Agent:
             self._ranks,
             place=place,
             secrets=setup.secrets,
+            redact=self._redaction.redactor.text,
             note=lambda text: self._post(lambda _: self._core.note(text)),
         )
 
@@ -189,6 +208,7 @@ class Agent:
             connect=self._connect,
             post=self._post,
             finished=self.finished,
+            fault=self._setup.fault,
         )
 
     def _connect(self) -> Uplink:
@@ -221,7 +241,11 @@ class Agent:
         for action in self._core.actions():
             self._act(action)
         self._lines.tell()
-        self._server.tell(self._core.status(self.address, ""))
+        self._server.tell(self._told_status())
+
+    def _told_status(self, seen: str = "") -> AgentStatus:
+        """What the server is told: no word of it holds a secret."""
+        return redacted(self._core.status(self.address, seen), self._redaction.redactor)
 
     def _act(self, action: core_.Action) -> None:
         log.info("%s: %s", self.config.allocation, action)
@@ -258,7 +282,22 @@ class Agent:
             resume=self._core.resume,
             secrets=self._setup.secrets,
         )
-        self._ranks.start(attempt, starts)
+        try:
+            self._ranks.start(attempt, starts)
+        except OSError as error:
+            text = f"the ranks cannot be started: {error}"
+            self._post(lambda now: self._core.not_started(attempt, text, now))
+            return
+        self._visiting.open(attempt, starts)
+        if self.is_leader and gang.world_size > 1:
+            self._meeting = Meeting(
+                gang,
+                load_framework(self._setup.launch.framework),
+                self._folder.spool(attempt, 0),
+                pids=self._ranks.pids,
+                warn=lambda text: self._post(lambda _: self._core.note(text, warning=True)),
+            )
+            self._meeting.start()
 
     def _rank_ended(self, attempt: int, exits: list[Any]) -> None:
         self._post(lambda now: self._core.exited(attempt, exits, now))
@@ -288,10 +327,12 @@ class Agent:
 
     def _drain(self, attempt: int) -> None:
         """First the outputs, if ranks of the attempt ran here; then what is left to ship."""
+        self._visiting.shut(f"attempt {attempt} of {self.job_id} is over")
         done = partial(self._core.drained, attempt)
         exits = self._core.state.exits
         ended_well = len(exits) == self._core.node.ranks and not any(one.code for one in exits)
         self._collector.finish(attempt, End.WELL if ended_well else End.BADLY)
+        self._finish_meeting()
 
         def drain_rest() -> None:
             self._collector.drain(attempt, lambda: self._post(done))
@@ -301,12 +342,23 @@ class Agent:
         else:
             drain_rest()
 
+    def _finish_meeting(self) -> None:
+        meeting, leader = self._meeting, self._core.leader
+        if meeting is None or leader is None:
+            return
+        verdict = leader.verdict
+        finished = verdict is not None and verdict.ending is Ending.FINISHED
+        exits = verdict.exits if verdict is not None else ()
+        meeting.finish(ended_well=finished and not any(one.stopped for one in exits))
+        self._meeting = None
+
     # --- the server ------------------------------------------------------------------------------
 
     def _obey(self, orders: Orders, asked_at: float, now: float) -> None:
         if orders.peers:
             self._lines.follow(orders.peers[0])
         self._core.obey(orders, asked_at, now)
+        self._visiting.obey(orders.visits)
 
     def _clear_leftovers(self) -> None:
         """Of other jobs, whose agents died on this node."""
@@ -317,13 +369,15 @@ class Agent:
     def _leave(self, action: core_.Close) -> None:
         """Bury what is left, tell the server, give everything back."""
         log.info("leaving: %s", action.reason)
+        self._visiting.shut(f"its agent left: {action.reason}")
         self._ranks.close()
         self._python.close()
         self._outputs.close()
         self._collector.close()
+        self._visiting.close()
         self._ports.close()
         uplink = self._connect()
-        status = self._core.status(self.address, self._server.orders.version)
+        status = self._told_status(self._server.orders.version)
         job_over = action.job_over
         try:
             # The executor's word to close may have come before the server's that the job is over.

@@ -39,6 +39,7 @@ class Builder:
         env: what they find around them; the user's own variables are in it.
         log: what `run` writes to, read for the words of a failure.
         wait: gives up when the job does; called while others make what is needed here too.
+        redact: takes the job's secrets out of words.
     """
 
     def __init__(
@@ -48,8 +49,11 @@ class Builder:
         env: Mapping[str, str],
         log: Path,
         wait: Callable[[], None],
+        *,
+        redact: Callable[[str], str] = str,
     ) -> None:
         self._environments, self._run, self._log, self._wait = environments, run, log, wait
+        self._redact = redact
         self._env = uv_environment(env, environments.cache)
         self._uv = ""
         self._held: Held | None = None
@@ -113,6 +117,7 @@ class Builder:
             with self._log.open("rb") as log:
                 log.seek(begun)
                 output = log.read().decode("utf-8", "replace").partition("\n")[2]
+            output = self._redact(output)  # before it is cut: half a secret is not known any more
             raise SetupError(f"{failure}: {last_words(output) or f'exit code {code}'}")
 
 

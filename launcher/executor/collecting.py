@@ -1,18 +1,21 @@
-"""The agent's two collecting threads: logs and points, and checkpoints after them."""
+"""The agent's collecting threads: logs and points, checkpoints after them, room for both."""
 
 from __future__ import annotations
 
 import logging
+import math
+import sys
 import threading
 import time
 from collections.abc import Callable
 
-from launcher.errors import LauncherError, UnreachableError
+from launcher.errors import DiskFullError, LauncherError, UnreachableError
 from launcher.executor.folders import JobFolder
 from launcher.executor.journal import Journal
 from launcher.executor.pacing import Pace
 from launcher.executor.saving import Saver
-from launcher.executor.shipping import Shipper
+from launcher.executor.secrecy import Redaction
+from launcher.executor.shipping import Shipper, full_disk
 from launcher.executor.uplink import Uplink
 from launcher.executor.watcher import Watcher, Watching
 from launcher.executor.watching import End
@@ -22,6 +25,11 @@ log = logging.getLogger(__name__)
 
 RETRY_S = 1.0
 """Wait after the server did not take something."""
+_FULL_RETRY_S = 10.0
+"""Wait after the server had no room: somebody must make it first."""
+_ROOM_EVERY_S = 1.0
+_TELL_EVERY_S = 3600.0
+"""A disk that stays full is told again so often."""
 
 
 class Collector:
@@ -32,6 +40,7 @@ class Collector:
         connect: makes a connection to the server; called once a thread.
         note: tells something that the job's events shall show.
         watching: what is watched beside; None: nothing is.
+        redaction: of what is shipped.
     """
 
     def __init__(
@@ -40,8 +49,9 @@ class Collector:
         connect: Callable[[], Uplink],
         note: Callable[[str], None],
         watching: Watching | None = None,
+        redaction: Redaction | None = None,
     ) -> None:
-        self._connect = connect
+        self._connect, self._note = connect, note
         journal = Journal()
         self._watcher: Watcher | None = None
         if watching is None:
@@ -54,6 +64,7 @@ class Collector:
                 folder, watching, journal, self._shipper, self._saver, note=note
             )
             self._watcher.start()
+        self._shipper.redaction = redaction or Redaction()
         self._ending = threading.Event()
         self._drains: list[tuple[int, Callable[[], None]]] = []
         self._drain_asked = threading.Event()
@@ -61,6 +72,7 @@ class Collector:
         self._threads = [
             threading.Thread(target=self._ship_all, name="shipping", daemon=True),
             threading.Thread(target=self._save_all, name="saving", daemon=True),
+            threading.Thread(target=self._keep_room, name="room", daemon=True),
         ]
         for thread in self._threads:
             thread.start()
@@ -70,8 +82,13 @@ class Collector:
         if self._watcher is not None:
             self._watcher.begin(attempt, put_back)
 
+    def ended(self, attempt: int) -> None:
+        """No rank of this or an earlier attempt writes here any more."""
+        self._shipper.ended = max(self._shipper.ended, attempt)
+
     def finish(self, attempt: int, end: End) -> None:
         """All ranks of the attempt on this node are over."""
+        self.ended(attempt)
         if self._watcher is not None:
             self._watcher.finish(attempt, end)
 
@@ -81,7 +98,8 @@ class Collector:
         self._drain_asked.set()
 
     def close(self) -> None:
-        """One more try to ship everything, then stop."""
+        """One more try to ship everything, then stop. No rank runs any more."""
+        self.ended(sys.maxsize)
         self._ending.set()
         if self._watcher is not None:
             self._watcher.close()
@@ -114,6 +132,20 @@ class Collector:
             now, shipped = time.monotonic(), self._shipper.requests > requests
             self._drain_asked.wait(pace.pause(shipped=shipped, took_s=now - begun, now=now))
 
+    def _keep_room(self) -> None:
+        """A thread of its own: shipping may wait for minutes for a server that stands still."""
+        told_at = -math.inf
+        while not self._ending.wait(_ROOM_EVERY_S):
+            try:
+                self._shipper.make_room()
+                words = full_disk(self._shipper.folder.path)
+            except OSError as error:
+                log.info("no room made: %s", error)
+                continue
+            if words and time.monotonic() - told_at > _TELL_EVERY_S:
+                told_at = time.monotonic()
+                self._note(words)
+
     def _finish_drains(self, draining: list[tuple[int, Callable[[], None]]]) -> None:
         for attempt, done in draining:
             is_watched = self._watcher is None or self._watcher.is_done(attempt)
@@ -127,7 +159,8 @@ class Collector:
         while self._saver.wait():
             try:
                 self._saver.save_next(uplink)
-            except UnreachableError as error:
+            except (UnreachableError, DiskFullError) as error:
                 log.info("checkpoint not uploaded yet: %s", error)
-                self._ending.wait(RETRY_S)
+                is_full = isinstance(error, DiskFullError)
+                self._ending.wait(_FULL_RETRY_S if is_full else RETRY_S)
             self._drain_asked.set()

@@ -155,10 +155,10 @@ class AgentCore:
             seen=seen,
         )
 
-    def note(self, text: str) -> None:
+    def note(self, text: str, *, warning: bool = False) -> None:
         """Something that the job's events shall tell."""
         self._note_count += 1
-        self._notes.append(Note(self._note_count, text))
+        self._notes.append(Note(self._note_count, text, warning))
 
     # --- from the server -------------------------------------------------------------------------
 
@@ -280,6 +280,13 @@ class AgentCore:
         if attempt == self.grant and self.state.phase == "preparing":
             self.state = replace(self.state, error=error)
             self._burn_unstarted()
+        self._follow(now)
+
+    def not_started(self, attempt: int, error: str, now: float) -> None:
+        """None of this node's ranks could be started."""
+        if attempt == self.grant and self.state.phase == "running":
+            self.state = replace(self.state, error=error, phase="exited")
+            self.burnt = max(self.burnt, attempt)
         self._follow(now)
 
     def exited(self, attempt: int, exits: Sequence[RankExit], now: float) -> None:

@@ -3,11 +3,13 @@
 <root>/<job>@<node>/      one job on one node, kept across attempts and allocations
   owner                   locked by the agent that works here
   shipping.json           server and job token, for whoever ships what a dead agent left
+  sealed.json             the job's secrets as only the server reads them, to redact that
   work/                   private writable copy of the workdir: the ranks' cwd, unless in place
   resume/<id>/            a committed checkpoint, verified
   originals/              watched files of the package: put back as long as none were committed
   attempts/<n>/           rank-<r>.log, rank-<r>.spool, rank-<r>.error, checkpoints/, watched/; and
                           rank-<r>.setup: of the node whose first rank is r
+<root>/gone-…             such a folder that is being removed
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+_GONE = "gone-"
 _RANK_FILE = re.compile(r"rank-(\d+)\.(log|spool|setup)")
 
 
@@ -48,6 +51,12 @@ def _below_spool_root(*parts: str) -> Path:
 def job_folders(root: Path) -> list[JobFolder]:
     """All jobs' folders of a server on this machine."""
     return [JobFolder(path) for path in sorted(root.glob("*@*")) if path.is_dir()]
+
+
+def clear_gone(root: Path) -> None:
+    """Go on with the removals that were broken off."""
+    for path in root.glob(f"{_GONE}*"):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -87,6 +96,10 @@ class JobFolder:
     @property
     def shipping(self) -> Path:
         return self.path / "shipping.json"
+
+    @property
+    def sealed(self) -> Path:
+        return self.path / "sealed.json"
 
     @property
     def agent_log(self) -> Path:
@@ -151,7 +164,13 @@ class JobFolder:
             os.close(lock)  # it went with the folder of the owner before
 
     def remove(self) -> None:
-        shutil.rmtree(self.path, ignore_errors=True)
+        """Renamed first: who is killed over very many files leaves what is clearly nobody's."""
+        gone = self.path.with_name(f"{_GONE}{self.path.name.replace('@', '-')}-{os.getpid()}")
+        try:
+            self.path.rename(gone)
+        except OSError:
+            gone = self.path
+        shutil.rmtree(gone, ignore_errors=True)
 
 
 def _is_at(descriptor: int, path: Path) -> bool:

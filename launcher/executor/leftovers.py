@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
 from pathlib import Path
 
 from launcher.errors import LauncherError, NotFoundError, UnauthorizedError
-from launcher.executor.folders import JobFolder, job_folders
+from launcher.executor.folders import JobFolder, clear_gone, job_folders
+from launcher.executor.secrecy import redaction
 from launcher.executor.shipping import Shipper
 from launcher.executor.sweep import sweep_folder
 from launcher.executor.uplink import Uplink
@@ -22,6 +24,7 @@ def ship_leftovers(root: Path) -> None:
     The folder of a job that goes on is shipped and kept: its next attempt here uses it. One whose
     server does not answer, or does not know the job, is kept too: nothing is lost by waiting.
     """
+    clear_gone(root)
     for folder in job_folders(root):
         lock = folder.try_own()
         if lock is None:
@@ -41,7 +44,9 @@ def _ship(folder: JobFolder) -> None:
     uplink = Uplink(known["server"], known["token"])
     try:
         is_over = uplink.is_job_over()
-        shipper = Shipper(folder)
+        shipper = Shipper(folder, redaction=redaction(folder, uplink))
+        if is_over:
+            shipper.ended = sys.maxsize
         while shipper.ship(uplink):
             pass
     except (NotFoundError, UnauthorizedError) as error:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from launcher.errors import ConflictError, UnreachableError
+from launcher.errors import ConflictError, DiskFullError, UnreachableError
 from launcher.executor.folders import JobFolder
 from launcher.executor.uplink import Uplink
 from launcher.model import globs
@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 _BLOCK = 1024 * 1024
 _ASKED_AT_ONCE = 1000
 _RETRY_S = 1.0
+_FULL_RETRY_S = 10.0
 
 
 class OutputCollector:
@@ -79,12 +80,16 @@ class OutputCollector:
         then()
 
     def _until_taken(self, uplink: Uplink, rule: OutputRule, attempt: int) -> None:
+        told = False
         while True:
             try:
                 return self._collect_once(uplink, rule, attempt)
-            except UnreachableError as error:
+            except (UnreachableError, DiskFullError) as error:
                 log.info("outputs not uploaded yet: %s", error)
-                if self._given_up.wait(_RETRY_S):
+                if not told and isinstance(error, DiskFullError):
+                    told = True
+                    self._note(f"outputs wait: {error}")
+                if self._given_up.wait(_FULL_RETRY_S if told else _RETRY_S):
                     raise
 
     def _collect_once(self, uplink: Uplink, rule: OutputRule, attempt: int) -> None:

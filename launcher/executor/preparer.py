@@ -20,7 +20,7 @@ from launcher.executor.collecting import Collector
 from launcher.executor.core import AgentCore, Prepare
 from launcher.executor.folders import JobFolder
 from launcher.executor.links import place_links
-from launcher.executor.preparing import place_checkpoint, place_code
+from launcher.executor.preparing import SetupError, place_checkpoint, place_code
 from launcher.executor.putting_back import put_back
 from launcher.executor.pythons import RanksPython
 from launcher.executor.sweep import sweep_job
@@ -35,6 +35,7 @@ class Preparer:
     """Prepares one attempt after the other; `begin` may be called from any thread.
 
     Args:
+        fault: not empty: why the server lets no rank start.
         post: hands a deed to the agent's loop.
         finished: set when the agent leaves.
     """
@@ -49,6 +50,7 @@ class Preparer:
     connect: Callable[[], Uplink]
     post: Callable[[Callable[[float], None]], None]
     finished: threading.Event
+    fault: str = ""
 
     def __post_init__(self) -> None:
         self._lock = self.folder.try_own()
@@ -85,6 +87,9 @@ class Preparer:
     def _prepare_once(self, uplink: Uplink, wanted: Prepare) -> None:
         self._own_folder()
         sweep_job(self.folder, living=self.allocation)
+        self.collector.ended(wanted.attempt - 1)
+        if self.fault:
+            raise SetupError(self.fault)
         place_code(self.folder, uplink, self.launch.code)
         place_links(self.folder.work, self.launch.links, socket.gethostname())
         self.python.ready(uplink, wanted.attempt)

@@ -49,6 +49,7 @@ class RanksPython:
         ranks: runs our commands, and ends them when the attempt is abandoned.
         place: of its ranks.
         secrets: variables that its programs get and no log.
+        redact: takes their values out of words.
         note: tells something that the job's events shall show.
     """
 
@@ -60,10 +61,11 @@ class RanksPython:
         *,
         place: Place,
         secrets: Mapping[str, str],
+        redact: Callable[[str], str],
         note: Callable[[str], None],
     ) -> None:
         self._launch, self._secrets, self._folder, self._place = launch, secrets, folder, place
-        self._ranks, self._note = ranks, note
+        self._ranks, self._note, self._redact = ranks, note, redact
         self._held: Held | None = None
         self.path = ""
         """Of the interpreter, once it is ready."""
@@ -155,7 +157,9 @@ class RanksPython:
         def run(command: Sequence[str], env: Mapping[str, str]) -> int:
             return self._ranks.run_command(attempt, command, dict(env), self._folder.work, log)
 
-        return Builder(environments, run, env, log, lambda: self._wait(attempt))
+        return Builder(
+            environments, run, env, log, lambda: self._wait(attempt), redact=self._redact
+        )
 
     def _wait(self, attempt: int) -> None:
         if self._ranks.is_abandoned(attempt):

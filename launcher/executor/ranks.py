@@ -7,6 +7,7 @@ import math
 import mmap
 import os
 import queue
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,14 +20,18 @@ from typing import Any
 
 from launcher.executor import keeper as keeper_script
 from launcher.executor.folders import JobFolder
+from launcher.executor.redacting import Redactor
 from launcher.model.job import RankExit
 from launcher.model.metric import checkpoint_of, parse_record, progress_of
+from launcher.model.verdict import last_error_line
 from launcher.train.stopping import CALLS, COMMITTED, NOTHING, PROPOSED, SIZE, STATE, TARGET
 
 TAIL_BYTES, TAIL_LINES = 4096, 20
 COMMAND = -1
 """In place of a rank's number: a command that prepares the ranks."""
 _SPOOL_TAIL = 65536
+_LAST_WORDS = 1 << 20
+"""Bytes of a disk with which a program's error message may have found no room."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ class Ranks:
         mark: environment entry that all processes of the allocation carry.
         on_exit: called (from a thread of its own) with every exit so far when a rank ends.
         held: descriptors that stay open for as long as anything of ours may run.
+        redactor: of the job's secrets, for what is told of ranks' ends.
     """
 
     def __init__(
@@ -55,7 +61,9 @@ class Ranks:
         mark: str,
         on_exit: Callable[[int, list[RankExit]], None],
         held: Sequence[int] = (),
+        redactor: Redactor | None = None,
     ) -> None:
+        self._redactor = redactor or Redactor()
         self._folder, self._mark, self._on_exit, self._held = folder, mark, on_exit, held
         self._until = math.inf
         self._attempt = 0
@@ -105,7 +113,11 @@ class Ranks:
         return attempt <= self._abandoned
 
     def start(self, attempt: int, starts: Sequence[RankStart]) -> None:
-        """Start all ranks of an attempt; each one's end comes by `on_exit`."""
+        """Start all ranks of an attempt; each one's end comes by `on_exit`.
+
+        Raises:
+            OSError: the disk has no room for what they need; none was started.
+        """
         self._attempt, self._exits, self._signalled = attempt, {}, False
         self._pids = {}
         self._expected = {start.rank for start in starts}
@@ -169,6 +181,11 @@ class Ranks:
             for rank in self._expected
         )
 
+    def pids(self) -> dict[int, int]:
+        """Processes of the ranks that were started and have not ended, by rank."""
+        started, ended = dict(self._pids), dict(self._exits)
+        return {rank: pid for rank, pid in started.items() if rank not in ended}
+
     def close(self) -> None:
         """End everything that the allocation ever started here; returns when it is gone."""
         with self._command_lock:
@@ -223,6 +240,10 @@ class Ranks:
     def _ended(self, rank: int, code: int) -> None:
         attempt = self._attempt
         reported, finished = _what_it_said(self._folder.spool(attempt, rank))
+        tail = log_tail(self._folder.log(attempt, rank), self._redactor) if code else ""
+        error = _error_of(self._folder.error_file(attempt, rank), self._redactor) if code else ""
+        if code and not error and not last_error_line(tail):
+            error = _full_disk(self._folder.path)
         self._exits[rank] = RankExit(
             rank=rank,
             code=code,
@@ -230,8 +251,8 @@ class Ranks:
             reported=reported,
             finished=finished,
             oom=code == -signal.SIGKILL and not self._signalled and _oom_kills() > self._ooms,
-            tail=log_tail(self._folder.log(attempt, rank)) if code else "",
-            error=_error_of(self._folder.error_file(attempt, rank)) if code else "",
+            tail=tail,
+            error=error,
         )
         self._on_exit(attempt, list(self._exits.values()))
 
@@ -245,9 +266,10 @@ def _lives(pid: int) -> bool:
     return state not in {b"Z", b"X", b""}
 
 
-def log_tail(path: Path) -> str:
+def log_tail(path: Path, redactor: Redactor) -> str:
     """The last lines of a log, for people."""
-    text = _last_bytes(path, TAIL_BYTES).decode("utf-8", "replace")
+    end = _last_bytes(path, TAIL_BYTES + redactor.lookback)
+    text = redactor.last_bytes(end, TAIL_BYTES).decode("utf-8", "replace")
     return "\n".join(text.splitlines()[-TAIL_LINES:])
 
 
@@ -274,20 +296,31 @@ def _last_bytes(path: Path, count: int) -> bytes:
         return b""
 
 
-def _error_of(path: Path) -> str:
+def _error_of(path: Path, redactor: Redactor) -> str:
     """The message of an error file as torch's `@record` writes it."""
     try:
         message = json.loads(path.read_text(encoding="utf-8", errors="replace"))["message"]
         text = message["message"] if isinstance(message, dict) else message
     except (OSError, ValueError, KeyError, TypeError):
         return ""
-    return str(text).strip().splitlines()[-1][:300] if str(text).strip() else ""
+    words = redactor.text(str(text)).strip()
+    return words.splitlines()[-1][:300] if words else ""
+
+
+def _full_disk(folder: Path) -> str:
+    """Words for a rank whose own found no room in its log; empty when there is some."""
+    try:
+        is_full = shutil.disk_usage(folder).free < _LAST_WORDS
+    except OSError:
+        return ""
+    return f"the disk of the job's folder on this node is full ({folder})" if is_full else ""
 
 
 def _stop_file(spool: Path) -> memoryview:
     descriptor = os.open(f"{spool}.stop", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        os.ftruncate(descriptor, SIZE)
+        # Not a hole: on a full disk the first write into one ends a process by SIGBUS.
+        os.posix_fallocate(descriptor, 0, SIZE)
         return memoryview(mmap.mmap(descriptor, SIZE)).cast("q")
     finally:
         os.close(descriptor)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from launcher.errors import ConflictError, LauncherError, UnreachableError
+from launcher.errors import ConflictError, DiskFullError, LauncherError, UnreachableError
 from launcher.executor.folders import JobFolder
 from launcher.executor.preparing import sha256_of
 from launcher.executor.uplink import Uplink
@@ -54,7 +54,9 @@ class Saver:
         self._waiting: list[_Saved] = []
         self._under_way: _Saved | None = None
         self._kept: dict[bool, Path] = {}
+        self._committed: set[Path] = set()
         self._ended = False
+        self._told_full = False
 
     def add(self, attempt: int, rank: int, saved: CheckpointSaved) -> None:
         """A rank finished writing a checkpoint folder."""
@@ -62,7 +64,10 @@ class Saver:
         if unsafe_path(name):
             self._note(f"checkpoint of step {saved.step} not committed: no folder {saved.folder!r}")
             return
-        self._add(_Saved(attempt, rank, saved, self._folder.checkpoints(attempt) / name))
+        path = self._folder.checkpoints(attempt) / name
+        if path in self._committed and not path.is_dir():
+            return  # a server that was restored takes its points once more
+        self._add(_Saved(attempt, rank, saved, path))
 
     def add_watched(
         self, attempt: int, saved: CheckpointSaved, path: Path, watched: Watched
@@ -105,10 +110,10 @@ class Saver:
             self._news.notify_all()
 
     def save_next(self, uplink: Uplink) -> None:
-        """Commit the oldest that waits. A server that does not answer leaves it waiting.
+        """Commit the oldest that waits. A server that cannot take it now leaves it waiting.
 
         Raises:
-            UnreachableError: try again later.
+            UnreachableError, DiskFullError: try again later.
         """
         with self._news:
             if not self._waiting:
@@ -116,7 +121,10 @@ class Saver:
             item = self._under_way = self._waiting.pop(0)
         try:
             is_sent = self._save(uplink, item)
-        except UnreachableError:
+        except (UnreachableError, DiskFullError) as error:
+            if isinstance(error, DiskFullError) and not self._told_full:
+                self._told_full = True
+                self._note(f"checkpoint of step {item.saved.step} waits: {error}")
             with self._news:
                 self._waiting.insert(0, item)
             raise
@@ -127,6 +135,8 @@ class Saver:
                 self._note(f"checkpoint of step {item.saved.step} not committed: {error}")
                 shutil.rmtree(item.path, ignore_errors=True)
         else:
+            self._told_full = False
+            self._committed.add(item.path)
             self._keep_only(item)
             if item.watched is not None and is_sent:
                 self._on_watched(item.attempt)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO, NamedTuple, TypeVar
 
 from launcher.errors import LauncherError, UnreachableError
 from launcher.model.checkpoint import Manifest
 from launcher.model.codec import decode, encode
 from launcher.model.outputs import OutputReport
+from launcher.model.visit import LARGEST_PIECE, VisitEnd
 from launcher.model.wire import AgentSetup, AgentStatus, CheckpointRef, Orders
 from launcher.transport import Connection
 
@@ -22,6 +23,19 @@ T = TypeVar("T")
 BASE = "/api/v1/agent"
 RETRY_S = 0.5
 _UPLOAD_TIMEOUT_S = 120.0
+_VISIT_SLACK_S = 5.0
+
+
+class Piece(NamedTuple):
+    """Bytes of a stream from `offset` on; or, with `skip`, how many of it are gone, and why."""
+
+    stream: str
+    attempt: int
+    rank: int
+    offset: int
+    data: bytes
+    skip: int = 0
+    why: str = ""
 
 
 class Uplink:
@@ -45,30 +59,39 @@ class Uplink:
         answer = self._connection.request("GET", f"{BASE}/setup/{allocation}")
         return decode(AgentSetup, answer.json())
 
+    def reopen(self, sealed: Mapping[str, str]) -> list[str]:
+        """The values of secrets that this job was given before.
+
+        Raises:
+            ConflictError: the server's key is gone.
+        """
+        answer = self._connection.request(
+            "POST", f"{BASE}/sealed", json={"sealed": dict(sealed)}, repeatable=True
+        )
+        return [str(value) for value in answer.json()["values"]]
+
     def is_job_over(self) -> bool:
         """Whether the job has ended for good: nobody needs its files on the nodes any more."""
         return bool(self._connection.request("GET", f"{BASE}/job").json()["over"])
 
-    def append(self, pieces: Sequence[tuple[str, int, int, int, bytes]]) -> list[int]:
+    def append(self, pieces: Sequence[Piece]) -> list[int]:
         """Ship pieces of streams; each is taken only where it continues what the server has.
-
-        Args:
-            pieces: (stream, attempt, rank, offset, data) each.
 
         Returns:
             The server's length of each stream.
         """
         head = [
             {
-                "stream": stream,
-                "attempt": attempt,
-                "rank": rank,
-                "offset": offset,
-                "size": len(data),
+                "stream": piece.stream,
+                "attempt": piece.attempt,
+                "rank": piece.rank,
+                "offset": piece.offset,
+                "size": len(piece.data),
+                **({"skip": piece.skip, "why": piece.why} if piece.skip else {}),
             }
-            for stream, attempt, rank, offset, data in pieces
+            for piece in pieces
         ]
-        body = json.dumps(head).encode() + b"\n" + b"".join(piece[4] for piece in pieces)
+        body = json.dumps(head).encode() + b"\n" + b"".join(piece.data for piece in pieces)
         answer = self._connection.request(
             "POST", f"{BASE}/append", body=body, timeout_s=_UPLOAD_TIMEOUT_S, repeatable=True
         )
@@ -124,6 +147,43 @@ class Uplink:
         with self._connection.stream("GET", path) as answer, target.open("xb") as file:
             for chunk in answer:
                 file.write(chunk)
+
+    def visit_input(
+        self, visit: str, offset: int, wait_s: float, *, room: int = LARGEST_PIECE, told: bool
+    ) -> tuple[bytes, bool]:
+        """What is given to a visit's command from `offset` on, within `wait_s`.
+
+        Args:
+            visit: its id.
+            offset: how much was got.
+            wait_s: how long the answer may take.
+            room: for how much more.
+            told: it is known that nothing more is given.
+
+        Returns:
+            The bytes, and whether nothing more is given behind them.
+        """
+        path = f"{BASE}/visits/{visit}/input?offset={offset}&room={room}&told={int(told)}"
+        answer = self._connection.request(
+            "GET", f"{path}&wait={wait_s:g}", timeout_s=wait_s + _VISIT_SLACK_S
+        )
+        return answer.body, answer.headers.get("X-Visit-Last") == "1"
+
+    def visit_output(self, visit: str, offset: int, frames: bytes, wait_s: float) -> int:
+        """Give frames of a visit's command; how much of its output the server has been given."""
+        answer = self._connection.request(
+            "POST",
+            f"{BASE}/visits/{visit}/output?offset={offset}&wait={wait_s:g}",
+            body=frames,
+            timeout_s=wait_s + _VISIT_SLACK_S,
+            repeatable=True,
+        )
+        return int(answer.json()["length"])
+
+    def end_visit(self, visit: str, end: VisitEnd) -> None:
+        self._connection.request(
+            "POST", f"{BASE}/visits/{visit}/end", json=encode(end), repeatable=True
+        )
 
     def close(self) -> None:
         self._connection.close()

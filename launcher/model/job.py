@@ -182,6 +182,8 @@ class Policy:
     """Its environment is made on the nodes first: it passes through SETUP."""
     lock: str = ""
     """sha256 of the versions that its requirements were resolved to; empty: not resolved yet."""
+    own_python: str = ""
+    """The submitter's interpreter: of a spec that names none, on the embedded cluster alone."""
 
 
 @dataclass(frozen=True)
@@ -221,6 +223,10 @@ class Job:
     from_checkpoint: int | None = None
     """Another job's checkpoint, from which it begins while it has none of its own."""
     from_step: int | None = None
+
+
+WARNING = "warning"
+"""Kind of the events that are shown with the job: the user should mend something."""
 
 
 @dataclass(frozen=True)

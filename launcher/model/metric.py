@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""What could command the terminal on which a name is shown, or turn its text around."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,8 @@ def points_of(record: dict[str, object], attempt: int, rank: int) -> Iterator[Me
         return
     for name, value in values.items():
         if isinstance(value, int | float) and not isinstance(value, bool):
-            yield MetricPoint(str(name), step, float(value), float(time), attempt, rank)
+            shown = _CONTROL.sub("\ufffd", str(name))
+            yield MetricPoint(shown, step, float(value), float(time), attempt, rank)
 
 
 def progress_of(record: dict[str, object]) -> Progress | None:

@@ -13,6 +13,7 @@ from launcher.model.job import Verdict
 from launcher.model.launch import Launch
 from launcher.model.node import NodeReport
 from launcher.model.outputs import OutputLimits
+from launcher.model.visit import VisitOrder
 
 WIRE_VERSION = 1
 
@@ -131,6 +132,8 @@ class Note:
 
     number: int
     text: str
+    warning: bool = False
+    """The user should mend something; it is shown with the job from then on."""
 
 
 @dataclass(frozen=True)
@@ -190,6 +193,9 @@ class Orders:
     lost_nodes: tuple[int, ...] = ()
     peers: tuple[str, ...] = ()
     notes_taken: int = 0
+    visits: tuple[VisitOrder, ...] = ()
+    """Commands to run beside the ranks here. One that is no more among them goes on: its own
+    requests are answered that it is over."""
 
 
 @dataclass(frozen=True)
@@ -199,5 +205,10 @@ class AgentSetup:
     launch: Launch
     ranks: tuple[int, ...]
     """Number of ranks on each node of the allocation."""
-    secrets: dict[str, str] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict, repr=False)
+    """Values by variable."""
+    sealed: str = ""
+    """The values as only the server reads them: what the node keeps of them."""
+    fault: str = ""
+    """Not empty: why no rank can be started."""
     output_limits: OutputLimits = field(default_factory=OutputLimits)

@@ -37,9 +37,10 @@ def homeless(job: Waiting, clusters: Sequence[ClusterView]) -> str:
         (view for view in clusters if job.cluster in {ANY, view.name}), key=lambda view: view.name
     )
     if not named:
-        return (
-            "no cluster is up yet" if job.cluster == ANY else f"cluster {job.cluster} is not up yet"
-        )
+        if job.cluster == ANY:
+            return "no cluster is up yet"
+        others = ", ".join(sorted(view.name for view in clusters if view.is_live))
+        return f"cluster {job.cluster} is not up yet" + f" (there is {others})" * bool(others)
     silent = [view for view in named if not view.is_live]
     if len(silent) == len(named):
         return _silent(silent)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from secrets import token_hex
 
 from launcher.errors import NotFoundError
 from launcher.model.job import Change, Job
@@ -13,6 +14,8 @@ from launcher.model.wire import AgentReport, AgentSetup, AgentStatus, Orders
 from launcher.names import allocation_id
 from launcher.server import rules
 from launcher.server.control import Control
+from launcher.server.floor import EMBEDDED
+from launcher.server.secret import ForAgent, Secrets
 from launcher.spec.jobspec import JobSpec
 from launcher.spec.launch import to_launch
 
@@ -25,12 +28,14 @@ class Agents:
         control: Control,
         clock: Callable[[], float] = time.monotonic,
         output_limits: OutputLimits | None = None,
+        secrets: Secrets | None = None,
     ) -> None:
+        self._secrets = secrets
         self._control = control
         self._output_limits = output_limits or OutputLimits()
         self._clock = clock
         self._started = clock()
-        self._instance = secrets.token_hex(4)
+        self._instance = token_hex(4)
         self._answered: dict[tuple[str, int], float] = {}
         """When each agent's lease was renewed last; after a restart, the restart counts."""
 
@@ -45,9 +50,15 @@ class Agents:
         if job.allocation is None or job.allocation.id != wanted:
             raise NotFoundError(f"no allocation '{wanted}'")
         launch = to_launch(JobSpec.model_validate(job.spec), job.id, job.code)
+        if job.allocation.cluster == EMBEDDED and job.policy.own_python:
+            launch = replace(launch, python=job.policy.own_python)
+        secrets = self._secrets.for_agent(job) if self._secrets else ForAgent()
         return AgentSetup(
             launch,
             tuple(slot.ranks for slot in job.allocation.slots),
+            secrets=secrets.values,
+            sealed=secrets.sealed,
+            fault=secrets.fault,
             output_limits=self._output_limits,
         )
 

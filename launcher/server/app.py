@@ -17,9 +17,12 @@ from launcher.server.committing import Committing
 from launcher.server.control import Control
 from launcher.server.executors import Executors
 from launcher.server.floor import Floor
+from launcher.server.gauge import Gauge, Noticing
+from launcher.server.notices import Notices, Outbox, send_for_ever
 from launcher.server.notify import Notifier
 from launcher.server.outputs import Outputs
 from launcher.server.removing import Removing
+from launcher.server.retaining import Retaining, retain_for_ever
 from launcher.server.routes import (
     agent,
     attached,
@@ -31,13 +34,21 @@ from launcher.server.routes import (
     outputs,
     pages,
     removal,
+    retention,
+    secret,
     system,
+    visit,
 )
+from launcher.server.routes import notices as notice_routes
 from launcher.server.routes.context import Services
 from launcher.server.routes.errors import answer_errors
 from launcher.server.scheduling import schedule_for_ever
+from launcher.server.sealing import Sealer
+from launcher.server.secret import Secrets
 from launcher.server.settings import Settings
 from launcher.server.showing import Showing
+from launcher.server.taking import Taking
+from launcher.server.visits import Visits
 from launcher.store import Store
 
 
@@ -46,11 +57,20 @@ def make_app(store: Store, settings: Settings, floor: Floor) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
-        control = Control(store, Notifier(asyncio.get_running_loop()), floor)
-        agents = Agents(control, output_limits=settings.output_limits)
+        control = Control(
+            store,
+            Notifier(asyncio.get_running_loop()),
+            floor,
+            outbox=Outbox(settings.url).take,
+        )
+        secrets = Secrets(control, Sealer(settings.state_dir))
+        notices = Notices(control, secrets)
+        agents = Agents(control, output_limits=settings.output_limits, secrets=secrets)
         committing = Committing(control)
         attaching = Attaching(control, settings)
         removing = Removing(control, committing)
+        visits, gauge = Visits(control), Gauge(settings.state_dir)
+        retaining = Retaining(control, committing, removing)
         await asyncio.to_thread(removing.finish_pending)
         app.state.services = Services(
             settings,
@@ -58,14 +78,22 @@ def make_app(store: Store, settings: Settings, floor: Floor) -> FastAPI:
             agents,
             committing,
             Executors(control, agents),
-            Showing(control, settings, time.time(), attaching.note),
+            Showing(control, settings, time.time(), attaching.note, gauge),
             Outputs(control, committing, settings.output_limits),
             removing,
+            Taking(control, retaining.log_size),
+            gauge,
+            retaining,
             attaching=attaching,
+            secrets=secrets,
+            notices=notices,
+            visits=visits,
         )
         loops = [
             asyncio.create_task(schedule_for_ever(control, agents)),
             asyncio.create_task(keep_attached(attaching)),
+            asyncio.create_task(retain_for_ever(retaining)),
+            asyncio.create_task(send_for_ever(notices, control)),
         ]
         try:
             yield
@@ -73,6 +101,7 @@ def make_app(store: Store, settings: Settings, floor: Floor) -> FastAPI:
             for loop in loops:
                 loop.cancel()
             await asyncio.wait(loops)
+            await visits.close()
 
     # Its API page brings its own assets: nothing is asked from another origin.
     app = FastAPIOffline(
@@ -84,8 +113,14 @@ def make_app(store: Store, settings: Settings, floor: Floor) -> FastAPI:
         jobs.router,
         outputs.router,
         removal.router,
+        retention.router,
+        secret.router,
+        secret.agent_router,
+        notice_routes.router,
         occupancy.router,
         follow.router,
+        visit.router,
+        visit.agent_router,
         executor.router,
         attached.router,
         agent.router,
@@ -94,4 +129,5 @@ def make_app(store: Store, settings: Settings, floor: Floor) -> FastAPI:
     ):
         app.include_router(group)
     answer_errors(app)
+    app.add_middleware(Noticing)
     return app

@@ -18,10 +18,11 @@ from launcher.model.ending import Ending
 from launcher.model.job import Change, Event, Job, Policy, Resources
 from launcher.model.states import JobState
 from launcher.scheduler.fits import never_fits
-from launcher.scheduler.state import ANY, ClusterView
+from launcher.scheduler.state import ANY
 from launcher.server import rules
 from launcher.server.floor import EMBEDDED, Floor
-from launcher.server.notify import SCHEDULE, Notifier, cluster_topic, job_topic
+from launcher.server.naming import expect_secrets
+from launcher.server.notify import OUTBOX, SCHEDULE, Notifier, cluster_topic, job_topic
 from launcher.server.origins import begin_from, resumes_from
 from launcher.spec.jobspec import JobSpec
 from launcher.spec.launch import decide_gpus
@@ -33,11 +34,26 @@ Step = Callable[[Job, Connection], Change]
 
 
 class Control:
-    """Synchronous; called from worker threads. `clock` gives seconds since the epoch."""
+    """Synchronous; called from worker threads.
+
+    Args:
+        store: the server's.
+        notifier: wakes those who wait for changes.
+        floor: what the clusters report.
+        clock: seconds since the epoch.
+        outbox: called in the transaction of a change with the job before and after it; True when
+            it wrote a message to receivers outside.
+    """
 
     def __init__(
-        self, store: Store, notifier: Notifier, floor: Floor, clock: Callable[[], float] = time.time
+        self,
+        store: Store,
+        notifier: Notifier,
+        floor: Floor,
+        clock: Callable[[], float] = time.time,
+        outbox: Callable[[Connection, Job, Job, float], bool] = lambda *_: False,
     ) -> None:
+        self._outbox = outbox
         self.store, self.notifier, self.floor, self.clock = store, notifier, floor, clock
         self._waiting: dict[str, str] = {}
 
@@ -56,10 +72,22 @@ class Control:
                 return job
             saved = jobs.save(tx, change.job)
             events.append(tx, job_id, change.events, self.clock())
+            is_told = self._outbox(tx, job, change.job, self.clock())
         for event in change.events:
             log.info("%s: %s", job_id, event.text)
         self._tell(saved)
+        if is_told:
+            self.notifier.notify(OUTBOX)
         return saved
+
+    def advance(self, job: Job, step: Callable[[Job], Change]) -> None:
+        """`change` of a job that was read before, unless the step would leave it as it is.
+
+        So a look at all jobs costs one transaction, not one for each.
+        """
+        change = step(job)
+        if change.job != job or change.events:
+            self.change(job.id, lambda job, _: step(job))
 
     def _tell(self, job: Job) -> None:
         topics = [job_topic(job.id), SCHEDULE]
@@ -90,7 +118,8 @@ class Control:
             code: sha256 of the packaged workdir, which was uploaded before; empty for none.
             user: who submits.
             key: idempotency key.
-            python: interpreter of the submitter, for jobs that name none, on the embedded cluster.
+            python: interpreter of the submitter, for a job that names none where it is placed on
+                the embedded cluster.
 
         Raises:
             SpecError: the package is missing, or no cluster could ever hold the gang.
@@ -102,12 +131,9 @@ class Control:
             if known:
                 return self.get(tx, known), False
         self._expect_code(code)
-        if python and spec.python.interpreter is None and _stays_here(spec.cluster, views):
-            chosen = spec.python.model_copy(update={"interpreter": python})
-            spec = spec.model_copy(update={"python": chosen})
         has_gpus = any(node.total.get("GPU") for view in views for node in view.nodes)
         spec = decide_gpus(spec, cluster_has_gpus=has_gpus)
-        job = new_job(spec, code=code, user=user, now=now)
+        job = new_job(spec, code=code, user=user, python=python or "", now=now)
         misfit = never_fits(job.resources, views, job.cluster)
         if misfit is not None:
             raise SpecError(misfit.message, hint=misfit.hint)
@@ -118,11 +144,32 @@ class Control:
             self._expect_code(code)  # once more: now nobody deletes it any more
             if spec.from_job is not None:
                 job = begin_from(tx, job, spec.from_job)
+            expect_secrets(tx, job)
             jobs.insert(tx, job, key)
             events.append(tx, job.id, [Event("submitted", f"submitted by {user}")], now)
         log.info("%s: submitted by %s", job.id, user)
         self._tell(job)
         return job, True
+
+    def code_of(self, job: Job) -> str:
+        """sha256 of its packaged workdir; empty for none.
+
+        Raises:
+            ConflictError: it is gone.
+        """
+        if job.code and not self.store.blobs.has(job.code):
+            raise ConflictError(
+                f"the code of job '{job.id}' was removed by retention",
+                hint=f"submit it again from its folder; launcher show {job.id} tells when it went",
+            )
+        return job.code
+
+    def knows(self, key: str | None) -> bool:
+        """Whether a job was submitted with this idempotency key."""
+        if not key:
+            return False
+        with self.store.read() as tx:
+            return jobs.by_key(tx, key) is not None
 
     def _expect_code(self, code: str) -> None:
         if code and not self.store.blobs.has(code):
@@ -141,6 +188,7 @@ class Control:
         now = self.clock()
 
         def step(job: Job, _: Connection) -> Change:
+            self.code_of(job)
             try:
                 return lifecycle.retry(job, now, by=by)
             except lifecycle.IllegalTransitionError as error:
@@ -211,10 +259,6 @@ class Control:
 
         return self.change(job_id, step)
 
-    def tick(self, job_id: str) -> Job:
-        now = self.clock()
-        return self.change(job_id, lambda job, _: lifecycle.tick(job, now, self.reason(job)))
-
     def set_waiting(self, reasons: dict[str, str]) -> None:
         """Why each waiting job waits now. Not stored: the next cycle knows it again."""
         changed = [job_id for job_id, text in reasons.items() if self._waiting.get(job_id) != text]
@@ -227,13 +271,9 @@ class Control:
         return self._waiting.get(job.id, job.reason) if waits else job.reason
 
 
-def _stays_here(cluster: str, views: list[ClusterView]) -> bool:
-    """Whether a job can run on the embedded cluster alone: others lack the submitter's python."""
-    return cluster == EMBEDDED or (cluster == ANY and all(view.name == EMBEDDED for view in views))
-
-
-def new_job(spec: JobSpec, *, code: str, user: str, now: float) -> Job:
-    """A queued job of a spec whose GPUs are decided."""
+def new_job(spec: JobSpec, *, code: str, user: str, python: str, now: float) -> Job:
+    """A queued job of a spec whose GPUs are decided. `python`: the submitter's; empty: none."""
+    may_stay_here = spec.cluster in {ANY, EMBEDDED} and spec.python.interpreter is None
     wanted, limits = spec.resources, spec.timeouts
     dump: dict[str, Any] = spec.model_dump(mode="json")
     name = spec.name or "job"
@@ -268,6 +308,7 @@ def new_job(spec: JobSpec, *, code: str, user: str, now: float) -> Job:
             keep_last=spec.checkpoints.keep_last,
             keep_best=spec.checkpoints.keep_best.rule,
             sets_up=spec.python.requirements is not None,
+            own_python=python if may_stay_here else "",
         ),
         submitted_at=now,
         queued_at=now,

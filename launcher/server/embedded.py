@@ -11,6 +11,8 @@ import threading
 import time
 from pathlib import Path
 
+from launcher.server.sealing import KEYS
+
 log = logging.getLogger(__name__)
 
 _POLL_S = 0.5
@@ -56,12 +58,17 @@ def _run(state_dir: Path, url: str, token: str) -> str:
                 stdout=out,
                 stderr=out,
                 cwd=state_dir,
-                env=os.environ | {"LAUNCHER_TOKEN": token},
+                env=_without_keys() | {"LAUNCHER_TOKEN": token},
                 start_new_session=True,
             )
     except OSError as error:  # no memory, no process left: later perhaps
         return f"could not be started: {error}"
     return f"ended with {process.wait()}"
+
+
+def _without_keys() -> dict[str, str]:
+    """What opens the secrets of users is the server's alone: jobs run below the executor."""
+    return {name: value for name, value in os.environ.items() if name != KEYS}
 
 
 def _is_free(lock: Path) -> bool:

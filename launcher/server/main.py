@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import logging
 import os
 import random
@@ -13,7 +13,7 @@ import uvicorn
 
 from launcher import __version__
 from launcher.clusters.local import LocalRay
-from launcher.errors import ConflictError, LauncherError
+from launcher.errors import ConflictError, LauncherError, SpecError
 from launcher.model.outputs import OutputLimits
 from launcher.scheduler.state import ClusterView, NodeView
 from launcher.server.embedded import keep_executor
@@ -68,7 +68,11 @@ def serve(
     # Whoever is on this machine needs no name of it to be known.
     own_url = f"http://127.0.0.1:{port}" if listens_everywhere else url
     token = own_token(state_dir)
-    store = open_store(state_dir, database_url)
+    try:
+        store = open_store(state_dir, database_url)
+    except BaseException:
+        listening.close()
+        raise
     server: list[uvicorn.Server] = []
     settings = Settings(
         state_dir,
@@ -109,6 +113,12 @@ def _bind(host: str, port: int) -> socket.socket:
     try:
         listening.bind((host, port))
     except OSError as error:
+        listening.close()
+        if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+            raise SpecError(
+                f"--host {host}: is no address of this machine",
+                hint="--host 0.0.0.0 listens on all that it has",
+            ) from error
         raise LauncherError(
             f"{host}:{port} cannot be listened on: {error.strerror}",
             hint="stop what listens there, or choose another --port",
@@ -127,6 +137,8 @@ def _bind_own_port(state_dir: Path, host: str) -> socket.socket:
         port = int(remembered.read_text())
         try:
             return _bind(host, port)
+        except SpecError:
+            raise
         except LauncherError as error:
             raise LauncherError(
                 f"port {port}, which this server always had, is taken by another process",
@@ -134,10 +146,14 @@ def _bind_own_port(state_dir: Path, host: str) -> socket.socket:
             ) from error
     candidates = random.sample(range(15000, 20000), 200)
     for port in candidates:
-        with contextlib.suppress(LauncherError):
+        try:
             listening = _bind(host, port)
-            remembered.write_text(str(port))
-            return listening
+        except SpecError:
+            raise
+        except LauncherError:
+            continue
+        remembered.write_text(str(port))
+        return listening
     raise LauncherError(f"no free port on {host}", hint="name one with --port")
 
 

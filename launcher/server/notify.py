@@ -71,8 +71,16 @@ def output_topic(job_id: str) -> str:
     return f"output:{job_id}"
 
 
+def visits_topic(job_id: str) -> str:
+    """What is run beside a job's ranks: no one but its agents need wake for that."""
+    return f"visits:{job_id}"
+
+
 def cluster_topic(cluster: str) -> str:
     return f"cluster:{cluster}"
 
 
 SCHEDULE = "schedule"
+
+OUTBOX = "outbox"
+"""There is something to send to receivers outside."""

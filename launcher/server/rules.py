@@ -17,7 +17,8 @@ from dataclasses import replace
 from launcher.model import lifecycle
 from launcher.model.codec import encode
 from launcher.model.ending import Ending
-from launcher.model.job import Allocation, Change, Event, Job, Slot
+from launcher.model.harmless import harmless
+from launcher.model.job import WARNING, Allocation, Change, Event, Job, Slot
 from launcher.model.wire import (
     LEASE_MARGIN_S,
     LEASE_S,
@@ -208,7 +209,11 @@ def _take_notes(job: Job, number: int, status: AgentStatus) -> Change:
     taken = replace(slot, notes=fresh[-1].number)
     slots = tuple(taken if s.index == slot.index else s for s in job.allocation.slots)
     job = replace(job, allocation=replace(job.allocation, slots=slots))
-    return Change(job, tuple(Event("note", note.text, status.attempt or None) for note in fresh))
+    attempt = status.attempt or None
+    events = (
+        Event(WARNING if note.warning else "note", harmless(note.text), attempt) for note in fresh
+    )
+    return Change(job, tuple(events))
 
 
 def _peer_lost(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from launcher.model import lifecycle
 from launcher.model.job import AllocationState, Job
-from launcher.model.lifecycle import wants_grant
 from launcher.model.states import JobState
 from launcher.scheduler.decide import decide
 from launcher.scheduler.state import Running, State, Waiting
@@ -42,10 +42,10 @@ def cycle(control: Control, agents: Agents) -> None:
     if not active:
         return
     for job in active:
-        control.tick(job.id)
+        control.advance(job, lambda job: lifecycle.tick(job, now, control.reason(job)))
         if job.attempt is not None and not job.attempt.is_over:
-            control.change(job.id, lambda job, _: agents.expire(job, now))
-        if wants_grant(job, now):
+            control.advance(job, lambda job: agents.expire(job, now))
+        if lifecycle.wants_grant(job, now):
             control.grant_in_place(job.id)
     decisions = decide(_state(control, active), now)
     for placement in decisions.placements:
@@ -54,10 +54,11 @@ def cycle(control: Control, agents: Agents) -> None:
 
 
 def _state(control: Control, active: list[Job]) -> State:
+    known = {job.id: job for job in active}
     with control.store.read() as tx:
         clusters = control.floor.clusters(tx)
         held = [
-            (allocation, jobs.get(tx, allocation.job_id))
+            (allocation, known.get(allocation.job_id) or jobs.get(tx, allocation.job_id))
             for view in clusters
             for allocation in jobs.unreleased(tx, view.name)
         ]

@@ -15,9 +15,11 @@ from launcher.model.job import Attempt, Job
 from launcher.model.metric import MetricPoint, stitch
 from launcher.model.wire import WIRE_VERSION
 from launcher.server.control import Control
+from launcher.server.gauge import Gauge
 from launcher.server.settings import Settings
-from launcher.store import checkpoints, clusters, jobs, outputs
+from launcher.store import checkpoints, clusters, events, jobs, outputs, removal, retention
 from launcher.store.checkpoints import StoredCheckpoint
+from launcher.store.clusters import Cluster
 from launcher.store.events import StoredEvent
 from launcher.store.metrics import StoredProgress
 
@@ -31,9 +33,10 @@ class Showing:
         settings: Settings,
         started_at: float,
         note_on: Callable[[str], str] = lambda _: "",
+        gauge: Gauge | None = None,
     ) -> None:
         self._control, self._settings, self._started_at = control, settings, started_at
-        self._note_on = note_on
+        self._note_on, self._gauge = note_on, gauge
 
     def job(self, job_id: str, *, with_spec: bool = True) -> views.JobView:
         """One job whole; its spec and the exits of its ranks only `with_spec`.
@@ -48,6 +51,8 @@ class Showing:
             attempts = jobs.attempts(tx, job.id)
             nodes = self._nodes(tx, job)
             files, size = outputs.total(tx, job.id)
+            gone = retention.expired(tx, job.id) if with_spec and job.state.is_terminal else []
+            warnings = tuple(events.warnings(tx, job.id))
         return replace(
             self._brief(job, metrics.latest(job.id), metrics.progress(job.id)),
             spec=job.spec if with_spec else None,
@@ -55,7 +60,18 @@ class Showing:
             nodes=nodes,
             checkpoints=views.CheckpointCount(len(steps), steps[-1] if steps else None),
             outputs=views.OutputCount(files, size),
+            kept=self._kept(job) if with_spec else None,
+            expired=tuple(views.Expired(one.kind, one.at, one.size) for one in gone if one.size),
+            warnings=warnings,
         )
+
+    def _kept(self, job: Job) -> views.KeptBytes:
+        store = self._control.store
+        with store.read() as tx, store.read_points() as points:
+            kept = removal.sizes(tx, points, [job.id])[job.id]
+        has_code = job.code and store.blobs.has(job.code)
+        code = store.blobs.size(job.code) if has_code else 0
+        return views.KeptBytes(kept.logs, kept.points, kept.checkpoints, kept.outputs, code)
 
     def jobs(self, found: list[Job]) -> list[views.JobView]:
         """Jobs of a list: without specs, attempts, nodes and checkpoints."""
@@ -65,21 +81,23 @@ class Showing:
         return [self._brief(job, latest.get(job.id, {}), progress.get(job.id)) for job in found]
 
     def clusters(self) -> tuple[views.ClusterView, ...]:
-        floor = self._control.floor
         with self._control.store.read() as tx:
-            rows = clusters.all(tx)
-        return tuple(
-            views.ClusterView(
-                name=row.name,
-                kind=row.kind,
-                live=floor.is_live(row.name),
-                silent_s=round(floor.silent_s(row.name), 1),
-                ray_version=row.ray_version,
-                nodes=row.nodes if floor.is_live(row.name) else (),
-                note=self._note_on(row.name),
+            return tuple(
+                self._cluster(tx, row) for row in clusters.all(tx) if row.kind != clusters.DETACHED
             )
-            for row in rows
-            if row.kind != clusters.DETACHED
+
+    def _cluster(self, tx: Connection, row: Cluster) -> views.ClusterView:
+        floor = self._control.floor
+        held = sorted(floor.held(row.name))
+        return views.ClusterView(
+            name=row.name,
+            kind=row.kind,
+            live=floor.is_live(row.name),
+            silent_s=round(floor.silent_s(row.name), 1),
+            ray_version=row.ray_version,
+            nodes=row.nodes if floor.is_live(row.name) else (),
+            note=self._note_on(row.name),
+            orphans=tuple(name for name in held if jobs.allocation(tx, name) is None),
         )
 
     def server(self) -> views.ServerView:
@@ -94,6 +112,7 @@ class Showing:
             embedded=self._settings.embedded,
             clusters=self.clusters(),
             memory=self._settings.memory() if self._settings.embedded else None,
+            disk=self._gauge.read() if self._gauge else None,
         )
 
     def curves(
@@ -126,6 +145,7 @@ class Showing:
             cpus_per_worker=job.resources.cpus_per_worker,
             failures=job.failures,
             max_retries=job.policy.max_retries,
+            own_python=job.policy.own_python,
             progress=_progress(progress),
             latest={name: number(value) for name, value in latest.items()},
             page=f"{self._settings.url}/jobs/{job.id}?key={self._settings.page_key}",

@@ -168,7 +168,11 @@ def referenced(tx: Connection) -> set[str]:
     kept = select(_checkpoints.c.manifest).where(_checkpoints.c.pruned.is_(False))
     manifests = [*tx.scalars(kept), *tx.scalars(select(_parts.c.manifest))]
     digests = {entry["sha256"] for manifest in manifests for entry in manifest["files"]}
-    return digests | set(tx.scalars(select(tables.jobs.c.code).where(tables.jobs.c.code != "")))
+    jobs, expired = tables.jobs, tables.expired
+    without = exists().where(
+        expired.c.job_id == jobs.c.id, expired.c.kind == "code", jobs.c.ended_at <= expired.c.at
+    )
+    return digests | set(tx.scalars(select(jobs.c.code).where(jobs.c.code != "", not_(without))))
 
 
 # --- parts ---------------------------------------------------------------------------------------

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from launcher.errors import LauncherError
+from launcher.errors import DiskFullError
 from launcher.units import format_size
-
-
-class DiskFullError(LauncherError):
-    """The disk of the server's state folder is full. Nothing was half written."""
 
 
 @contextmanager
@@ -37,3 +34,13 @@ def disk_full(folder: Path, what: str) -> DiskFullError:
         f"no space left for {what}: {free} free on the disk of {folder}",
         hint="free some space there, or lower checkpoints.keep_last of the jobs",
     )
+
+
+_KEEP_SIZE, _PUNCH_HOLE = 0x01, 0x02
+
+
+def punch(descriptor: int, start: int, end: int) -> None:
+    """Give the disk back what lies between; a file system without holes keeps it."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    first, length = ctypes.c_longlong(start), ctypes.c_longlong(end - start)
+    libc.fallocate64(descriptor, _KEEP_SIZE | _PUNCH_HOLE, first, length)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, select, true
+from sqlalchemy import Connection, select
 
-from launcher.model.job import Event
+from launcher.model.job import WARNING, Event
 from launcher.store.rows import from_row, row_of
 from launcher.store.tables import events as _events
 
@@ -32,16 +32,12 @@ def append(tx: Connection, job_id: str, events: Iterable[Event], now: float) -> 
 
 def after(tx: Connection, job_id: str, after_id: int = 0, limit: int = 1000) -> list[StoredEvent]:
     """The job's events that follow event `after_id`, oldest first."""
-    return _find(tx, _events.c.job_id == job_id, after_id, limit)
+    query = select(_events).where(_events.c.job_id == job_id, _events.c.id > after_id)
+    rows = tx.execute(query.order_by(_events.c.id).limit(limit)).mappings()
+    return [from_row(StoredEvent, row) for row in rows]
 
 
-def after_all(tx: Connection, after_id: int = 0, limit: int = 1000) -> list[StoredEvent]:
-    """The events of all jobs that follow event `after_id`, oldest first."""
-    return _find(tx, true(), after_id, limit)
-
-
-def _find(
-    tx: Connection, which: ColumnElement[bool], after_id: int, limit: int
-) -> list[StoredEvent]:
-    query = select(_events).where(which, _events.c.id > after_id).order_by(_events.c.id)
-    return [from_row(StoredEvent, row) for row in tx.execute(query.limit(limit)).mappings()]
+def warnings(tx: Connection, job_id: str) -> list[str]:
+    """What the job's user should mend, each text once, oldest first."""
+    query = select(_events.c.text).where(_events.c.job_id == job_id, _events.c.kind == WARNING)
+    return list(dict.fromkeys(tx.execute(query.order_by(_events.c.id)).scalars()))

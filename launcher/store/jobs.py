@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,8 @@ from launcher.store import dialect, tables
 from launcher.store.rows import from_row, labelled, part, row_of
 
 _MATCHES = 10
+_LOOKED_AT = 500
+"""Among so many of the newest jobs the one that was meant is looked for."""
 
 _jobs, _allocations, _attempts = tables.jobs, tables.allocations, tables.attempts
 
@@ -111,10 +114,22 @@ def find_one(tx: Connection, text: str) -> str:
     """
     found = match(tx, text)
     if not found:
-        raise NotFoundError(f"no job '{text}'", hint="`launcher list` shows all jobs")
+        raise NotFoundError(f"no job '{text}'{_near(tx, text)}", hint="launcher list shows all")
     if len(found) > 1 and text not in found:
         raise ConflictError(f"'{text}' can mean {', '.join(found)}", hint="type a few letters more")
     return text if text in found else found[0]
+
+
+def _near(tx: Connection, text: str) -> str:
+    """The end of a complaint: the newer jobs whose ids look like the text."""
+    newest = select(_jobs.c.id).order_by(*_newest_first()).limit(_LOOKED_AT)
+    ids = list(tx.scalars(newest))
+    near = difflib.get_close_matches(text.lower(), ids, n=2, cutoff=0.7)
+    by_random = {job_id.rpartition("-")[2]: job_id for job_id in ids}
+    near = near or [
+        by_random[part] for part in difflib.get_close_matches(text, by_random, n=1, cutoff=0.8)
+    ]
+    return f"; did you mean {' or '.join(near)}" if near else ""
 
 
 def summaries(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import repeat
 from typing import Any, NamedTuple
 
@@ -110,6 +110,20 @@ class Metrics:
                 _save_points(tx, job_id, attempt, rank, stretch.series)
             return stretch.state.length
 
+    def skip(
+        self, job_id: str, attempt: int, rank: int, offset: int, count: int
+    ) -> tuple[int, int]:
+        """Take `count` bytes of a spool for missing; gives its length before and after."""
+        with self._turn, self._database.begin() as tx:
+            key = {"job_id": job_id, "attempt": attempt, "rank": rank}
+            state = _spool(tx, key)
+            end = offset + count
+            if not 0 <= offset <= state.length < end:
+                return state.length, state.length
+            gone = replace(state, length=end, unreadable=state.unreadable + 1, rest=b"")
+            tx.execute(dialect.upsert(tx, _spools), row_of(gone, _spools) | key)
+            return state.length, end
+
     def series(self, job_id: str) -> list[SeriesInfo]:
         """All series of the job, by name and rank."""
         query = select(_series).where(_series.c.job_id == job_id)
@@ -201,6 +215,11 @@ class Metrics:
         with self._turn, self._database.begin() as tx:
             for table in (_batches, _series, _spools):
                 tx.execute(delete(table).where(table.c.job_id.in_(job_ids)))
+
+    def drop_points(self, job_id: str) -> None:
+        """Delete the points of a job; the last value of each series stays."""
+        with self._turn, self._database.begin() as tx:
+            tx.execute(delete(_batches).where(_batches.c.job_id == job_id))
 
     def unreadable(self, job_id: str) -> int:
         """Lines of the job's spools that were no records."""

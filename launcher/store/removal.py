@@ -156,7 +156,7 @@ def sizes(tx: Connection, points: Connection, job_ids: Sequence[str]) -> dict[st
         job_ids: which.
     """
     kept = _checkpoints.c.pruned.is_(False)
-    logs = _sums(tx, _logs, _logs.c.length, job_ids)
+    logs = _sums(tx, _logs, _logs.c.length - _logs.c.missing, job_ids)
     saved = _sums(tx, _checkpoints, _checkpoints.c.size, job_ids, kept)
     outputs = _sums(tx, tables.outputs, tables.outputs.c.size, job_ids)
     batches = _sums(points, tables.batches, func.length(tables.batches.c.data), job_ids)

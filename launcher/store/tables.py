@@ -177,6 +177,25 @@ logs = Table(
     Column("rank", Integer, primary_key=True, autoincrement=False),
     Column("stream", Text, primary_key=True),
     Column("length", BigInteger, nullable=False),
+    Column("gaps", Json),
+    Column("missing", BigInteger, nullable=False, server_default="0"),  # bytes of all gaps
+)
+
+retention = Table(
+    "retention",
+    main,
+    Column("project", Words, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("value", Double),
+)
+
+expired = Table(
+    "expired",
+    main,
+    _job_id(primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("size", BigInteger, nullable=False),
 )
 
 checkpoints = Table(
@@ -218,6 +237,36 @@ outputs = Table(
     Column("mode", Integer, nullable=False),
     Column("collected_at", Double, nullable=False),
     Index(None, "sha256"),
+)
+
+secrets = Table(
+    "secrets",
+    main,
+    Column("project", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("user", Words, nullable=False),
+    Column("set_at", Double, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    main,
+    Column("id", BigId, primary_key=True),
+    _job_id(),
+    Column("message_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("url", Words, nullable=False),
+    Column("url_secret", Text, nullable=False),
+    Column("body", Words, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("next_at", Double),  # NULL: it is over, delivered or given up
+    Column("delivered_at", Double),
+    Column("problem", Words, nullable=False),
+    Index(None, "next_at"),
+    Index(None, "job_id"),
+    sqlite_autoincrement=True,
 )
 
 spools = Table(

@@ -39,6 +39,8 @@ class Service:
     def __init__(self, name: str, log: Path, arguments: list[str]) -> None:
         self.name, self.log, self.arguments = name, log, arguments
         self.environment: dict[str, str] = {}
+        self.prefix: list[str] = []
+        """What runs the command line elsewhere, as in a network namespace."""
         self._is_meant_to_live = False
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -56,7 +58,7 @@ class Service:
         self._is_meant_to_live = True
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "launcher", self.name, *self.arguments],
+                [*self.prefix, sys.executable, "-m", "launcher", self.name, *self.arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -308,7 +310,8 @@ class Stack:
         processes = [f"{job}: {one}" for job in self.submitted for one in machine.marked(job)]
         keepers = [f"keeper of {job}: {p}" for job in self.submitted for p in machine.keepers(job)]
         held = [name for name in self._view.held(self.namespace) if self._is_ours(name)]
-        folders = [p.name for p in self.jobs_folder.glob("*@*")] if self.submitted else []
+        names = [path.name for path in self.jobs_folder.glob("*")] if self.submitted else []
+        folders = [name for name in names if "@" in name or name.startswith("gone-")]
         return [*processes, *keepers, *held, *folders]
 
     def _is_ours(self, name: str) -> bool:

@@ -245,6 +245,60 @@ def test_nothing_outlives_the_agent_or_its_lease(
     assert left(tmp_path) == []
 
 
+DAEMON = """
+import os, sys
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        null = os.open(os.devnull, os.O_RDWR)
+        for descriptor in (0, 1, 2):
+            os.dup2(null, descriptor)
+        with open(sys.argv[1] + ".new", "w") as file:
+            file.write(str(os.getpid()))
+        os.rename(sys.argv[1] + ".new", sys.argv[1])
+        os.execve("/bin/sleep", ["sleep", "600"], {})
+    os._exit(0)
+os.wait()
+"""
+
+
+def daemon_of(keeper: Keeper, pid_file: Path) -> int:
+    """Pid of a daemon that rank 0 left: no session, no environment, no file of ours."""
+    keeper.start(sys.executable, "-c", DAEMON, str(pid_file))
+    assert keeper.code() == 0
+    wait_until(pid_file.exists, "the daemon")
+    pid = int(pid_file.read_text())
+    wait_until(lambda: command(pid)[:1] == [b"sleep"], "its program")
+    return pid
+
+
+def test_a_daemon_lives_as_long_as_another_rank_may_use_it(keeper: Keeper, tmp_path: Path) -> None:
+    keeper.run("import time; time.sleep(600)", rank=1)
+    keeper.pid(1)
+    daemon = daemon_of(keeper, tmp_path / "pid")
+    assert command(daemon)
+    keeper.tell(signal={"rank": 1, "number": 9, "session": True})
+    keeper.code(1)
+    assert daemon not in set(pids())
+
+
+def test_a_daemon_ends_with_the_agent(keeper: Keeper, tmp_path: Path) -> None:
+    keeper.run("import time; time.sleep(600)", rank=1)
+    daemon = daemon_of(keeper, tmp_path / "pid")
+    keeper.close()
+    assert daemon not in set(pids())
+
+
+def test_daemons_that_end_by_themselves_are_buried_while_the_rank_runs(keeper: Keeper) -> None:
+    keeper.start("bash", "-c", "for i in 1 2 3; do (setsid true &); done; echo up; sleep 600")
+    keeper.written("up")
+    own = keeper.process.pid
+    wait_until(
+        lambda: [pid for pid in pids() if keeper_script.parent(pid) == own] == [keeper.pid()],
+        "the burial of the daemons",
+    )
+
+
 def test_a_lease_that_was_renewed_is_the_longer_one(keeper: Keeper) -> None:
     keeper.start(*SLEEP)
     keeper.tell(until=time.monotonic() + 0.5)

@@ -31,6 +31,7 @@ LIGHT = [
     ["list"],
     ["show", "digits"],
     ["logs", "digits"],
+    ["exec", "digits", "--", "true"],
     ["why", "digits"],
     ["events", "digits"],
     ["metrics", "digits"],
@@ -38,6 +39,7 @@ LIGHT = [
     ["rm", "digits"],
     ["prune", "--older-than", "30d"],
     ["completion", "bash"],
+    ["secret", "list"],
     *([command, "--help"] for command in ("run", "submit", "validate", "up", "down", "server")),
 ]
 

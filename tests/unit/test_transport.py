@@ -11,13 +11,14 @@ import pytest
 from launcher import transport
 from launcher.errors import (
     ConflictError,
+    DiskFullError,
     LauncherError,
     NotFoundError,
     SpecError,
     UnauthorizedError,
     UnreachableError,
 )
-from launcher.transport import Connection, RefusedError
+from launcher.transport import Connection, RefusedError, until_heard
 
 
 @dataclass
@@ -204,7 +205,7 @@ def test_a_first_request_is_not_repeated_by_itself(peer, connection):
         (413, SpecError),
         (422, SpecError),
         (503, UnreachableError),
-        (507, LauncherError),
+        (507, DiskFullError),
     ],
 )
 def test_a_refusal_is_the_error_of_its_status_in_the_servers_words(peer, connection, status, kind):
@@ -378,3 +379,23 @@ def test_a_plain_proxy_is_asked_for_the_whole_url(peer, monkeypatch):
 def test_its_errors_survive_pickling():
     error = pickle.loads(pickle.dumps(RefusedError("gone", hint="start it")))
     assert (type(error), error.message, error.hint) == (RefusedError, "gone", "start it")
+
+
+def test_silence_is_asked_through_for_a_while_and_a_refusal_is_not(monkeypatch):
+    monkeypatch.setattr("launcher.transport._PAUSE_S", 0.0)
+    answers = [UnreachableError("away"), RefusedError("away"), "here"]
+
+    def ask():
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    assert until_heard(ask, 60.0) == "here"
+    for refusal in UnauthorizedError("no"), NotFoundError("none"):
+        answers[:] = [refusal, "here"]
+        with pytest.raises(type(refusal)):
+            until_heard(ask, 60.0)
+    answers[:] = [UnreachableError("away")] * 1000
+    with pytest.raises(UnreachableError):
+        until_heard(ask, 0.0)

@@ -13,7 +13,7 @@ from launcher.cli.checks.finding import Finding, fault, ok, warning
 from launcher.client import Client
 from launcher.errors import LauncherError, UnauthorizedError
 from launcher.units import format_duration, format_size
-from launcher.views import ClusterView, ServerView
+from launcher.views import ClusterView, DiskView, ServerView
 
 _SLOW_S = 1.0
 
@@ -42,6 +42,8 @@ def check_server(address: NamedServer | OwnServer) -> Iterator[Finding]:
     yield ok("token", "the server knows it")
     yield check_version(found.version)
     yield from check_clusters(found)
+    if found.disk is not None:
+        yield check_room(found.disk)
     if found.embedded and found.memory is not None:
         known = [found.memory.server, found.memory.executor, found.memory.ray]
         total = sum(part for part in known if part)
@@ -72,6 +74,26 @@ def check_clusters(server: ServerView) -> Iterator[Finding]:
         yield warning("clusters", "the server has none", hint)
     for cluster in server.clusters:
         yield _cluster(cluster)
+        if cluster.orphans:
+            yield _orphans(cluster)
+
+
+def _orphans(cluster: ClusterView) -> Finding:
+    names = ", ".join(cluster.orphans[:3]) + " and more" * (len(cluster.orphans) > 3)
+    words = f"{names}: runs there and is unknown to this server, so it is left alone"
+    hint = "of a job submitted after the backup that was restored? it ends by itself within 6h"
+    return warning(f"cluster {cluster.name}", words, hint)
+
+
+def check_room(disk: DiskView) -> Finding:
+    """Of the state folder, wherever the server runs."""
+    words = f"{format_size(disk.free)} of {format_size(disk.total)} free"
+    if disk.is_low:
+        tell = fault if disk.is_full else warning
+        words += "; new jobs and checkpoints are refused" if disk.is_full else ""
+        hint = "launcher prune --older-than 30d --dry-run, or launcher retention set"
+        return tell("server's disk", words, hint)
+    return ok("server's disk", words)
 
 
 def _cluster(cluster: ClusterView) -> Finding:

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import re
 
+from launcher.model.harmless import COMMANDS
+
 LONGEST_LINE = 64 * 1024
 """A program that never ends its line must not fill our memory."""
-_ESCAPES = re.compile(
-    # SGR (colours) is captured and stays; everything else that moves, asks or retitles goes.
-    r"(\x1b\[[0-9;:]*m)"
-    r"|\x1b\[[0-?]*[ -/]*[@-~]"
-    r"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\|$)"
-    r"|\x1b[ -/]*[0-~]?"
-    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
-)
+# SGR (colours) is captured and stays; everything else that moves, asks or retitles goes.
+_ESCAPES = re.compile(rf"(\x1b\[[0-9;:]*m)|{COMMANDS}")
 _COLOURS = ("36", "35", "33", "32", "34", "95", "96", "93")
 
 

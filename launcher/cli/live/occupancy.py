@@ -14,8 +14,15 @@ from launcher.cli import _words
 from launcher.cli.live.lines import visible
 from launcher.client import Client
 from launcher.errors import UnreachableError
-from launcher.units import format_duration
-from launcher.views import ClusterOccupancy, Holder, NodeOccupancy, Occupancy, WaitingJob
+from launcher.units import format_duration, format_size
+from launcher.views import (
+    ClusterOccupancy,
+    DiskView,
+    Holder,
+    NodeOccupancy,
+    Occupancy,
+    WaitingJob,
+)
 
 _BAR = 16
 _QUEUE_SHOWN = 20
@@ -55,12 +62,20 @@ def picture(seen: Occupancy, away: str = "", *, rows: int = 0) -> RenderableType
     """
     parts: list[RenderableType] = [Text(away, style="bold red")] if away else []
     parts += [_cluster(cluster) for cluster in seen.clusters]
+    if seen.disk is not None:
+        parts.append(_disk(seen.disk))
     if not seen.clusters:
         parts.append(Text("no cluster: launcher up starts one here"))
-    used = sum(len(cluster.nodes) + 4 for cluster in seen.clusters)
+    used = sum(len(cluster.nodes) + 4 for cluster in seen.clusters) + (seen.disk is not None)
     room = max(rows - used - 3, 1) if rows else len(seen.waiting)
     parts.append(_queue(seen, min(room, _QUEUE_SHOWN) if rows else room))
     return Group(*parts)
+
+
+def _disk(disk: DiskView) -> Text:
+    style = "bold red" if disk.is_full else "yellow" if disk.is_low else "dim"
+    words = f"server's disk: {format_size(disk.free)} of {format_size(disk.total)} free"
+    return Text(words, style=style)
 
 
 def bar(ours: float, others: float, total: float) -> Text:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import re
 from collections.abc import Iterator
 
 from launcher.cli import _output, _words
@@ -58,6 +59,8 @@ def left_running(memory: Memory | None) -> str:
 
 
 def _facts(job: JobView) -> Iterator[tuple[str, str]]:
+    for warning in job.warnings:
+        yield "warning", warning
     if job.latest:
         yield "metrics", _words.latest(job, limit=6)
     if len(job.attempts) > 1:
@@ -115,6 +118,17 @@ def _was_being_set_up(job: JobView) -> bool:
     return ending == "SETUP_FAILED" and bool(python.get("requirements"))
 
 
+def _tell_of_packages(job: JobView, failed: RankExitView) -> None:
+    """A module that its python has not: which python that was, and how to give it more."""
+    missing = re.search(r"ModuleNotFoundError: No module named '(\w+)", failed.tail)
+    if missing is None:
+        return
+    python = ((job.spec or {}).get("python") or {}).get("interpreter") or "the cluster's own python"
+    start = _output.paint("packages".ljust(_LABEL), "dim", err=True)
+    ways = f"python: {{interpreter: PATH}} or {{requirements: [{missing[1]}]}} in the spec"
+    _output.note(f"  {start}it ran with {python}; {ways}")
+
+
 def _tell_ways_on(job: JobView, failed: RankExitView | None) -> None:
     if failed is not None:
         look, shows = f"launcher logs {job.id} --rank {failed.rank}", "all it printed"
@@ -123,6 +137,8 @@ def _tell_ways_on(job: JobView, failed: RankExitView | None) -> None:
     else:
         look, shows = f"launcher events {job.id}", "what happened, and when"
     again = "goes on from its newest checkpoint" if job.checkpoints.count else "begins anew"
+    if failed is not None:
+        _tell_of_packages(job, failed)
     ways = {look: shows, f"launcher retry {job.id}": again}
     width = max(map(len, ways))
     for label, (command, words) in zip(("next", ""), ways.items(), strict=True):

@@ -103,7 +103,8 @@ class _Watch:
             size = format_size(message.size)
             self._view.note(f"checkpoint at step {message.step} committed ({size})")
         elif isinstance(message, EventView) and message.kind != "checkpoint":
-            self._view.note(message.text)
+            warning = "warning: " if message.kind == "warning" else ""
+            self._view.note(f"{warning}{message.text}")
         elif isinstance(message, Ended):
             self._end_lines()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
-from itertools import accumulate
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import FileResponse
@@ -17,7 +16,7 @@ from launcher.model.checkpoint import Manifest
 from launcher.model.job import Job
 from launcher.model.outputs import OutputReport
 from launcher.model.wire import AgentStatus, CheckpointRef
-from launcher.server.notify import job_topic, output_topic
+from launcher.server.notify import job_topic, output_topic, visits_topic
 from launcher.server.routes.context import (
     LARGEST,
     LONGEST_WAIT_S,
@@ -25,12 +24,13 @@ from launcher.server.routes.context import (
     Answer,
     Here,
     Number,
-    Services,
     Wait,
+    expect_room,
     job_of_agent,
     message,
     read_as,
 )
+from launcher.server.taking import Piece
 from launcher.server.uploads import put_blob
 from launcher.store import checkpoints, watched
 from launcher.store.checkpoints import StoredCheckpoint
@@ -39,7 +39,6 @@ router = APIRouter(
     prefix="/api/v1/agent", include_in_schema=False, dependencies=[Depends(job_of_agent)]
 )
 
-SPOOL = "spool"
 _LARGEST_APPEND = 64 * 1024 * 1024
 
 
@@ -47,12 +46,14 @@ _LARGEST_APPEND = 64 * 1024 * 1024
 async def sync(request: Request, here: Here, job_id: AgentsJob, wait: Wait = 0.0) -> Answer:
     status = await message(request, AgentStatus)
     give_up = time.monotonic() + min(wait, LONGEST_WAIT_S)
-    with here.control.notifier.listen(job_topic(job_id)) as changes:
+    with here.control.notifier.listen(job_topic(job_id), visits_topic(job_id)) as changes:
         orders = await asyncio.to_thread(here.agents.sync, job_id, status)
+        orders = here.visits.added_to(orders, job_id, status)
         while orders.version == status.seen and (left_s := give_up - time.monotonic()) > 0:
             if not await changes.wait(left_s):
                 break
             orders = await asyncio.to_thread(here.agents.look, job_id, status)
+            orders = here.visits.added_to(orders, job_id, status)
     return Answer(codec.encode(orders))
 
 
@@ -71,34 +72,26 @@ def job(here: Here, job_id: AgentsJob) -> Answer:
 
 
 @dataclass(frozen=True)
-class Piece:
-    """`size` bytes of a rank's log, or of its spool of reports, from `offset` on."""
-
-    stream: str
-    attempt: int
-    rank: int
-    offset: int
-    size: int
-
-    @property
-    def is_sane(self) -> bool:
-        numbers = (self.attempt, self.rank, self.offset, self.size)
-        return all(0 <= number <= LARGEST for number in numbers)
-
-
-@dataclass(frozen=True)
 class Pieces:
     pieces: tuple[Piece, ...]
+
+    @property
+    def are_sane(self) -> bool:
+        return all(
+            0 <= number <= LARGEST
+            for one in self.pieces
+            for number in (one.attempt, one.rank, one.offset, one.size, one.offset + one.skip)
+        )
 
 
 @router.post("/append")
 async def append(request: Request, here: Here, job_id: AgentsJob) -> Answer:
     """Pieces of logs and spools: a line of JSON that lists them, then their bytes."""
     head, _, data = (await _body(request)).partition(b"\n")
-    pieces = read_as(Pieces, b'{"pieces":' + head + b"}").pieces
-    if not all(piece.is_sane for piece in pieces):
+    told = read_as(Pieces, b'{"pieces":' + head + b"}")
+    if not told.are_sane:
         raise SpecError(f"a piece has a number below 0 or above {LARGEST}")
-    lengths = await asyncio.to_thread(_append_all, here, job_id, pieces, data)
+    lengths = await asyncio.to_thread(here.taking.take, job_id, told.pieces, data)
     here.control.notifier.notify(output_topic(job_id))
     return Answer({"lengths": lengths})
 
@@ -112,24 +105,6 @@ async def _body(request: Request) -> bytes:
     return bytes(body)
 
 
-def _append_all(here: Services, job_id: str, pieces: tuple[Piece, ...], data: bytes) -> list[int]:
-    store, lengths = here.control.store, [0] * len(pieces)
-    ends = list(accumulate(piece.size for piece in pieces))
-    parts = [data[end - piece.size : end] for piece, end in zip(pieces, ends, strict=True)]
-    logs = [index for index, piece in enumerate(pieces) if piece.stream != SPOOL]
-    if logs:
-        with store.begin() as tx:  # one for all of them: each commit waits for the disk
-            for index in logs:
-                piece, part = pieces[index], parts[index]
-                lengths[index] = store.logs.append(
-                    tx, job_id, piece.attempt, piece.rank, piece.stream, piece.offset, part
-                )
-    for index in sorted(set(range(len(pieces))) - set(logs)):
-        piece, part = pieces[index], parts[index]
-        lengths[index] = store.metrics.append(job_id, piece.attempt, piece.rank, piece.offset, part)
-    return lengths
-
-
 # --- checkpoints ---------------------------------------------------------------------------------
 
 
@@ -140,6 +115,7 @@ class Wanted:
 
 @router.post("/blobs/missing")
 async def missing(request: Request, here: Here) -> Answer:
+    here.gauge.expect_room("more files of a job")
     wanted = await message(request, Wanted)
     absent = await asyncio.to_thread(here.control.store.blobs.missing, wanted.sha256)
     return Answer({"missing": absent})
@@ -147,6 +123,7 @@ async def missing(request: Request, here: Here) -> Answer:
 
 @router.put("/blobs/{digest}")
 async def upload(request: Request, here: Here, digest: str) -> Answer:
+    await expect_room(request, here, "a file of a job")
     return Answer({"size": await put_blob(here.control.store.blobs, digest, request.stream())})
 
 

@@ -10,17 +10,23 @@ from typing import Annotated, Any, Literal, TypeVar
 from fastapi import Depends, Path, Query, Request
 from fastapi.responses import JSONResponse
 
-from launcher.errors import SpecError, UnauthorizedError
+from launcher.errors import DiskFullError, SpecError, UnauthorizedError
 from launcher.model import codec
 from launcher.server.agents import Agents
 from launcher.server.attaching import Attaching
 from launcher.server.committing import Committing
 from launcher.server.control import Control
 from launcher.server.executors import Executors
+from launcher.server.gauge import Gauge
+from launcher.server.notices import Notices
 from launcher.server.outputs import Outputs
 from launcher.server.removing import Removing
+from launcher.server.retaining import Retaining
+from launcher.server.secret import Secrets
 from launcher.server.settings import Settings
 from launcher.server.showing import Showing
+from launcher.server.taking import Taking
+from launcher.server.visits import Visits
 
 T = TypeVar("T")
 
@@ -46,7 +52,13 @@ class Services:
     showing: Showing
     outputs: Outputs
     removing: Removing
+    taking: Taking
+    gauge: Gauge
+    retaining: Retaining
     attaching: Attaching
+    secrets: Secrets
+    notices: Notices
+    visits: Visits
 
 
 class Answer(JSONResponse):
@@ -82,6 +94,9 @@ async def must_be_user(request: Request, here: Here) -> None:
         UnauthorizedError: the token is missing or another one.
     """
     if not hmac.compare_digest(bearer(request).encode(), here.settings.token.encode()):
+        if not bearer(request):
+            hint = "set LAUNCHER_TOKEN; the server's lies in its state folder, in the file token"
+            raise UnauthorizedError("this server asks for a token, and none was sent", hint=hint)
         raise UnauthorizedError(
             "this server does not know the token that was sent",
             hint="set LAUNCHER_TOKEN, or unset it to use your own server's",
@@ -101,6 +116,20 @@ async def job_of_agent(request: Request, here: Here) -> str:
 
 
 AgentsJob = Annotated[str, Depends(job_of_agent)]
+
+
+async def expect_room(request: Request, here: Services, what: str) -> None:
+    """Refuse a body that the disk has no room for, once it was passed over.
+
+    Raises:
+        DiskFullError: see there.
+    """
+    try:
+        here.gauge.expect_room(what, int(request.headers.get("content-length") or 0))
+    except DiskFullError:
+        async for _ in request.stream():  # who is still sending would not hear the answer
+            pass
+        raise
 
 
 async def message(request: Request, cls: type[T]) -> T:

@@ -13,13 +13,13 @@ from starlette.requests import ClientDisconnect
 
 from launcher.errors import (
     ConflictError,
+    DiskFullError,
     LauncherError,
     NotFoundError,
     SpecError,
     UnauthorizedError,
 )
 from launcher.server.routes.context import Answer
-from launcher.store.disk import DiskFullError
 
 log = logging.getLogger(__name__)
 

@@ -16,6 +16,7 @@ from fastapi import APIRouter, Depends, Header, Query
 from fastapi.responses import StreamingResponse
 
 from launcher.errors import SpecError
+from launcher.model.gaps import StoredLog
 from launcher.server import showing
 from launcher.server.notify import job_topic, output_topic
 from launcher.server.routes.context import LARGEST, Here, LogName, Services, must_be_user
@@ -101,9 +102,9 @@ class Teller:
 
     def skip_to_tail(self, lines: int) -> None:
         """Begin each log that is there with its last lines. In a worker thread."""
-        for attempt, rank, length in self._logs():
-            offset = self._store.logs.tail_offset(self._job_id, attempt, rank, self._stream, lines)
-            self._cursor.logs[_key(attempt, rank)] = min(offset, length)
+        for log in self._logs():
+            offset = self._store.logs.tail_offset(self._job_id, log, lines)
+            self._cursor.logs[_key(log.attempt, log.rank)] = min(offset, log.length)
 
     async def tell(self) -> AsyncIterator[bytes]:
         topics = job_topic(self._job_id), output_topic(self._job_id)
@@ -174,33 +175,35 @@ class Teller:
     def _tell_logs(self, messages: list[bytes]) -> bool:
         cursor = self._cursor
         waiting = [
-            (attempt, rank, cursor.logs.get(_key(attempt, rank), 0), length)
-            for attempt, rank, length in self._logs()
-            if cursor.logs.get(_key(attempt, rank), 0) < length
+            log
+            for log in self._logs()
+            if cursor.logs.get(_key(log.attempt, log.rank), 0) < log.length
         ]
         share = max(_LOG_BYTES_A_LOOK // max(len(waiting), 1), _LOG_BYTES_A_RANK)
         more = False
-        for attempt, rank, start, length in waiting:
-            end = min(start + share, length)
-            more = more or end < length
+        for log in waiting:
+            key = _key(log.attempt, log.rank)
+            start, kept = log.kept_from(cursor.logs.get(key, 0))
+            end = start + min(share, kept)
+            more = more or end < log.length
             for offset in range(start, end, _LOG_BYTES_A_MESSAGE):
                 size = min(_LOG_BYTES_A_MESSAGE, end - offset)
                 data = self._store.logs.read(
-                    self._job_id, attempt, rank, self._stream, offset, size
+                    self._job_id, log.attempt, log.rank, self._stream, offset, size
                 )
-                cursor.logs[_key(attempt, rank)] = offset + len(data)
+                cursor.logs[key] = offset + len(data)
                 text = base64.b64encode(data).decode()
-                body = {"attempt": attempt, "rank": rank, "offset": offset, "data": text}
+                body = {"attempt": log.attempt, "rank": log.rank, "offset": offset, "data": text}
                 messages.append(self._message("log", body))
         return more
 
-    def _logs(self) -> Iterator[tuple[int, int, int]]:
-        """Attempt, rank and length of each log that the client wants."""
+    def _logs(self) -> Iterator[StoredLog]:
+        """Each log that the client wants."""
         with self._store.read() as tx:
             streams = self._store.logs.streams(tx, self._job_id)
-        for attempt, rank, stream, length in streams:
-            if stream == self._stream and rank in self._ranks:
-                yield attempt, rank, length
+        for log in streams:
+            if log.stream == self._stream and log.rank in self._ranks:
+                yield log
 
     def _message(self, kind: str, data: Any) -> bytes:
         return f"id: {self._cursor.text()}\nevent: {kind}\ndata: {json.dumps(data)}\n\n".encode()

@@ -23,6 +23,7 @@ from launcher.server.routes.context import (
     LogName,
     Number,
     Services,
+    expect_room,
     must_be_user,
 )
 from launcher.server.uploads import put_blob
@@ -69,6 +70,7 @@ def has_package(here: Here, digest: str) -> Response:
 
 @router.put("/packages/{digest}", status_code=201)
 async def upload_package(request: Request, here: Here, digest: str) -> Answer:
+    await expect_room(request, here, "the packaged workdir")
     size = await put_blob(here.control.store.blobs, digest, request.stream())
     return Answer({"size": size}, status_code=201)
 
@@ -79,25 +81,30 @@ def submit(
     submission: Submission,
     idempotency_key: Annotated[str | None, Header()] = None,
 ) -> Answer:
+    if not here.control.knows(idempotency_key):
+        here.gauge.expect_room("a new job")
     spec = spec_from_data(submission.spec)
     if spec.in_place or spec.links or spec.python.interpreter:
         spec = bound_here(here.control, spec, embedded=here.settings.embedded)
+    code, python = _of_origin(here, submission)
     job, is_new = here.control.submit(
         spec,
-        code=_code(here, submission),
+        code=code,
         user=submission.user or "unknown",
         key=idempotency_key,
-        python=submission.python if here.settings.embedded else None,
+        python=python if here.settings.embedded else None,
     )
     return Answer(as_json(here.showing.job(job.id)), status_code=201 if is_new else 200)
 
 
-def _code(here: Services, submission: Submission) -> str:
+def _of_origin(here: Services, submission: Submission) -> tuple[str, str | None]:
+    """The code and the submitter's interpreter: a clone has those of the job that it is made of."""
     if submission.code_of is None:
-        return submission.code
+        return submission.code, submission.python
     job_id = here.control.resolve(submission.code_of)
     with here.control.store.read() as tx:
-        return here.control.get(tx, job_id).code
+        origin = here.control.get(tx, job_id)
+    return here.control.code_of(origin), origin.policy.own_python
 
 
 @router.get("/jobs")
@@ -146,7 +153,9 @@ def tell_why(here: Here, ref: str) -> Answer:
     job_id = here.control.resolve(ref)
     with here.control.store.read() as tx:
         job = here.control.get(tx, job_id)
-    return Answer({"text": why(job, here.control.reason(job), here.control.clock())})
+        warnings = events.warnings(tx, job_id)
+    text = why(job, here.control.reason(job), here.control.clock())
+    return Answer({"text": "\n".join([text, *(f"warning: {one}" for one in warnings)])})
 
 
 @router.get("/jobs/{ref}/events")
@@ -162,8 +171,20 @@ def list_logs(here: Here, ref: str) -> Answer:
     job_id = here.control.resolve(ref)
     with here.control.store.read() as tx:
         streams = here.control.store.logs.streams(tx, job_id)
-    keys = ("attempt", "rank", "stream", "length")
-    return Answer({"streams": [dict(zip(keys, stream, strict=True)) for stream in streams]})
+    return Answer(
+        {
+            "streams": [
+                {
+                    "attempt": log.attempt,
+                    "rank": log.rank,
+                    "stream": log.stream,
+                    "length": log.length,
+                    "missing": log.missing,
+                }
+                for log in streams
+            ]
+        }
+    )
 
 
 @router.get("/jobs/{ref}/logs/{attempt}/{rank}")
@@ -180,23 +201,26 @@ def read_log(
 ) -> Response:
     """Raw bytes; `X-Log-Offset` says where they begin, `X-Log-Length` how many there are in all.
 
+    They begin behind `offset` where what stood there is missing; a line among them tells of it.
+
     At most 4 MiB at once; of a longer tail, its beginning. `stream=setup`: what was said while the
     environment was made, on the node whose first rank this is.
     """
     job_id = here.control.resolve(ref)
     store = here.control.store
     with store.read() as tx:
-        lengths = {s[:3]: s[3] for s in store.logs.streams(tx, job_id)}
-    length = lengths.get((attempt, rank, stream))
-    if length is None:
+        logs = {(log.attempt, log.rank, log.stream): log for log in store.logs.streams(tx, job_id)}
+    log = logs.get((attempt, rank, stream))
+    if log is None:
         words = f"no {stream} of rank {rank} in attempt {attempt}"
         raise NotFoundError(f"job '{job_id}' has {words}")
     if tail is not None:
         # Bytes that are being written lie behind the length already.
-        offset = min(store.logs.tail_offset(job_id, attempt, rank, stream, tail), length)
-    count = max(0, min(limit, _LOG_LIMIT, length - offset))
+        offset = min(store.logs.tail_offset(job_id, log, tail), log.length)
+    offset, count = log.kept_from(offset)
+    count = max(0, min(limit, _LOG_LIMIT, count))
     data = store.logs.read(job_id, attempt, rank, stream, offset, count)
-    headers = {"X-Log-Offset": str(offset), "X-Log-Length": str(length)}
+    headers = {"X-Log-Offset": str(offset), "X-Log-Length": str(log.length)}
     return Response(data, media_type=_BYTES, headers=headers)
 
 

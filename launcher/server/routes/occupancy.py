@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fastapi import APIRouter, Depends
 
 from launcher.server.occupancy import occupancy
@@ -13,4 +15,5 @@ router = APIRouter(prefix="/api/v1", tags=["server"], dependencies=[Depends(must
 
 @router.get("/occupancy")
 def show(here: Here) -> Answer:
-    return Answer(as_json(occupancy(here.control)))
+    seen = replace(occupancy(here.control), disk=here.gauge.read())
+    return Answer(as_json(seen))

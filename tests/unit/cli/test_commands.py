@@ -44,7 +44,7 @@ def test_the_version_is_told_both_ways(cli, fake):
         (["job.yaml"], "no such command 'job.yaml'; did you mean: launcher run job.yaml"),
         (["list", "--outptu", "json"], "no such option --outptu; did you mean --output"),
         (["show"], "launcher show: JOB is missing"),
-        (["list", "-o", "xml"], "'xml' is not one of"),
+        (["list", "-o", "xml"], "'xml' is none of"),
         (["run", "train.py", "--epochs", "5"], "no such option --epochs"),
     ],
 )

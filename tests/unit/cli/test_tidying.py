@@ -95,7 +95,7 @@ def test_removing_asks_first_and_tells_what_went(cli, fake, origin, monkeypatch)
 
 def test_who_is_asked_and_says_no_keeps_his_job(cli, fake, origin, monkeypatch):
     fake.said["DELETE", "jobs"] = REMOVAL
-    monkeypatch.setattr("sys.stdin", io.StringIO())
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     code, out, err = cli("rm", "digits-k3m9ap")
     assert (code, out) == (130, "")
     assert "remove 1 job for good?" in err

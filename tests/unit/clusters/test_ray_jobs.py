@@ -133,4 +133,4 @@ def test_what_breaks_in_ray_is_told_with_where_to_look(board, ray):
 def test_another_address_of_ray_is_refused_with_the_right_one(text):
     with pytest.raises(SpecError) as caught:
         dashboard_url(text)
-    assert "http://HEAD:8265" in caught.value.hint
+    assert ":8265" in caught.value.hint

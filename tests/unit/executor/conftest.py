@@ -20,6 +20,7 @@ class FakeUplink:
         self.manifests = {}
         self.committed = []
         self.requests = []
+        self.skips = []
         self.fails = []
         """What becomes of the next requests: `lost` (not handled) or `unanswered` (handled)."""
 
@@ -33,11 +34,15 @@ class FakeUplink:
         return answer
 
     def append(self, pieces):
-        return self._ask(lambda: [self._append(*piece) for piece in pieces])
+        return self._ask(lambda: [self._append(piece) for piece in pieces])
 
-    def _append(self, stream, attempt, rank, offset, data):
+    def _append(self, piece):
+        stream, attempt, rank, offset, data, skip, why = piece
         stored = self.streams.setdefault((stream, attempt, rank), bytearray())
         self.requests.append((stream, attempt, rank, offset, len(data)))
+        if skip:
+            self.skips.append((stream, rank, offset, skip, why))
+            data = b"?" * skip
         if 0 <= offset <= len(stored) < offset + len(data):
             stored += data[len(stored) - offset :]
         return len(stored)

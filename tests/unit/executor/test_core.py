@@ -121,6 +121,12 @@ def test_what_could_not_be_prepared_is_told_and_over():
     assert (mind.core.quiet, mind.did(Launch)) == (1, [])
 
 
+def test_ranks_that_could_not_be_started_are_told_and_over():
+    mind = Mind().running().say("not_started", 1, "disk full").say("drained", 1)
+    assert mind.core.status("", "").verdict.words == "node 0: disk full"
+    assert (mind.core.quiet, mind.core.burnt) == (1, 1)
+
+
 def test_some_exits_are_not_the_end_of_a_node():
     core = AgentCore("digits.1", 0, [2], GangNode(0, "10.0.0.0", 2), 0.0)
     core.obey(Orders("", grant=1), 0.0, 0.0)

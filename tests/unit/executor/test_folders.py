@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from launcher.executor.folders import JobFolder, jobs_root
+from launcher.executor.folders import JobFolder, clear_gone, job_folders, jobs_root
 
 
 @pytest.fixture
@@ -46,6 +46,18 @@ def test_a_folder_that_its_owner_removed_is_owned_anew(folder, own):
     assert own() is not None
     assert own() is None
     assert (folder.path / "owner").exists()
+
+
+def test_a_removal_that_was_broken_off_is_gone_on_with(folder, monkeypatch):
+    root = folder.path.parent
+    (folder.path / "file").touch()
+    with monkeypatch.context() as killed:
+        killed.setattr("shutil.rmtree", lambda *_, **__: None)
+        folder.remove()
+    assert job_folders(root) == []
+    assert len(list(root.iterdir())) == 1
+    clear_gone(root)
+    assert list(root.iterdir()) == []
 
 
 def test_a_lock_on_a_file_that_was_removed_does_not_count(folder, own, monkeypatch):

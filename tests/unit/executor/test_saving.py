@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from launcher.errors import ConflictError, UnreachableError
+from launcher.errors import ConflictError, DiskFullError, UnreachableError
 from launcher.executor.saving import MOST_WAITING, Saver, read_manifest
 from launcher.model.metric import CheckpointSaved
 
@@ -188,3 +188,35 @@ def test_a_name_that_is_no_folders_is_told(folder, saver, uplink, notes, name):
     assert notes == [f"checkpoint of step 1 not committed: no folder {name!r}"]
     assert folder.checkpoints(1).is_dir()
     assert uplink.committed == []
+
+
+def test_what_a_restored_server_hears_again_is_committed_again_if_it_is_still_here(
+    saver, save, uplink, notes
+):
+    """Of what has gone with newer ones nothing is told: it was committed before."""
+    for step in (1, 2):
+        save(step)
+        saver.save_next(uplink)
+    for step in (1, 2):
+        saver.add(1, 0, CheckpointSaved(step, f"step-{step}", {}, False))
+        saver.save_next(uplink)
+    assert [manifest.step for manifest in uplink.committed] == [1, 2, 2]
+    assert notes == []
+
+
+def test_a_checkpoint_that_finds_no_room_waits_and_is_told_once(
+    saver, save, uplink, notes, monkeypatch
+):
+    def refuse(_):
+        raise DiskFullError("no room for more files of a job")
+
+    save(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(uplink, "missing", refuse)
+        for _ in range(3):
+            with pytest.raises(DiskFullError):
+                saver.save_next(uplink)
+    assert notes == ["checkpoint of step 1 waits: no room for more files of a job"]
+    assert not saver.is_done
+    saver.save_next(uplink)
+    assert [manifest.step for manifest in uplink.committed] == [1]

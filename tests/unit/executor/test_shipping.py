@@ -162,3 +162,112 @@ def test_a_shipped_range_is_punched_and_the_file_keeps_its_length(
     drain(shipper, uplink)
     assert bytes(uplink.streams["log", 1, 0]).endswith(b"tail and more")
     assert uplink.streams["log", 1, 0].count(0) < 5000  # no hole was shipped
+
+
+# --- what nobody has any more ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def punched(folder, shipper, uplink, monkeypatch):
+    """A log of which the first half is shipped and punched."""
+    monkeypatch.setattr(shipping, "_PUNCH_FROM", 4096)
+    log = folder.log(1, 0)
+    log.write_bytes(os.urandom(64 * 1024))
+    drain(shipper, uplink)
+    with log.open("ab") as file:
+        file.write(b"later" * 4000)
+    if log.stat().st_blocks * 512 > 40_000:
+        pytest.skip("this file system has no holes")
+    return log
+
+
+def test_a_server_that_was_restored_is_told_what_is_gone_and_gets_the_rest(
+    folder, shipper, uplink, punched
+):
+    del uplink.streams["log", 1, 0][10_000:]
+    drain(shipper, uplink)
+    drain(shipper, uplink)
+    assert uplink.skips == [("log", 0, 10_000, 64 * 1024 - 10_000, "")]
+    assert bytes(uplink.streams["log", 1, 0])[64 * 1024 :] == b"later" * 4000
+    assert shipper.is_done(1)
+
+
+def test_so_does_the_next_agent_and_a_spool_goes_on_too(folder, shipper, uplink, monkeypatch):
+    monkeypatch.setattr(shipping, "_PUNCH_FROM", 4096)
+    spool = folder.spool(1, 0)
+    spool.write_bytes(POINT * 2000)
+    drain(shipper, uplink)
+    if spool.stat().st_blocks * 512 >= spool.stat().st_size:
+        pytest.skip("this file system has no holes")
+    uplink.streams.clear()
+    with spool.open("ab") as file:
+        file.write(SAVED)
+    announced = []
+    other = Shipper(folder, lambda *saved: announced.append(saved[-1].step))
+    drain(other, uplink)
+    assert len(uplink.skips) == 1
+    assert announced == [7]
+    assert other.is_done(1)
+
+
+def test_a_server_of_an_earlier_version_that_knows_no_gaps_is_not_asked_without_end(
+    folder, shipper, uplink, punched, monkeypatch
+):
+    del uplink.streams["log", 1, 0][10_000:]
+    append = uplink.append
+    monkeypatch.setattr(
+        uplink, "append", lambda pieces: append([piece._replace(skip=0) for piece in pieces])
+    )
+    drain(shipper, uplink)
+    drain(shipper, uplink)
+    assert len(uplink.streams["log", 1, 0]) == 10_000
+
+
+def test_output_that_waits_too_long_makes_room_and_the_server_hears_of_it(
+    folder, shipper, uplink, monkeypatch
+):
+    monkeypatch.setenv(shipping.LIMIT_VARIABLE, "64KiB")
+    log, spool = folder.log(1, 0), folder.spool(1, 0)
+    log.write_bytes(b"".join(b"line %06d\n" % number for number in range(50_000)))
+    spool.write_bytes(POINT * 3000)
+    whole = spool.read_bytes()
+    shipper.make_room()
+    if log.stat().st_blocks * 512 > 2**17:
+        pytest.skip("this file system has no holes")
+    drain(shipper, uplink)
+    taken = bytes(uplink.streams["log", 1, 0])
+    assert len(taken) == log.stat().st_size
+    assert taken.startswith(b"line 000000\n")
+    assert taken.endswith(b"line 049999\n")
+    ((*_, skipped, why),) = uplink.skips
+    assert 500_000 < skipped < 600_000
+    assert why == "room"
+    assert bytes(uplink.streams["spool", 1, 0]) == whole  # points are never given up
+
+
+def test_a_full_disk_leaves_little_room_for_what_waits(folder, monkeypatch):
+    usage = type("Usage", (), {"free": 2**40, "total": 2**41})
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
+    assert shipping.unshipped_limit(folder.path) == 2**30
+    usage.free = 2**29
+    assert shipping.unshipped_limit(folder.path) == 2**24
+
+
+def test_a_line_too_long_for_a_record_holds_up_neither_points_nor_the_end(folder, shipper, uplink):
+    spool = folder.spool(1, 0)
+    spool.write_bytes(POINT + b"x" * 5_000_000 + b"\n" + SAVED)
+    assert not shipper.is_done(1)
+    drain(shipper, uplink)
+    assert bytes(uplink.streams["spool", 1, 0]) == spool.read_bytes()
+    assert shipper.is_done(1)
+
+
+def test_points_and_quiet_ranks_do_not_wait_behind_a_flood(folder, shipper, uplink, monkeypatch):
+    monkeypatch.setattr(shipping, "REQUEST_BYTES", 1000)
+    folder.log(1, 0).write_bytes(b"x" * 100_000)
+    folder.log(1, 1).write_bytes(b"hello\n")
+    folder.spool(1, 1).write_bytes(POINT)
+    shipper.ship(uplink)
+    assert shipper.ship(uplink)
+    assert bytes(uplink.streams["log", 1, 1]) == b"hello\n"
+    assert bytes(uplink.streams["spool", 1, 1]) == POINT

@@ -52,6 +52,13 @@ def test_what_has_not_the_shape_of_a_point_is_passed_over(record):
     assert list(points_of(record, 1, 0)) == []
 
 
+@pytest.mark.parametrize("name", ["\x1b]0;title\x07", "a\rb", "\u202eb"])
+def test_a_name_cannot_command_the_terminal_that_shows_it(name):
+    (point,) = points_of({"k": "m", "step": 1, "t": 1, "m": {name: 1}}, 1, 0)
+    assert point.name.isprintable()
+    assert "\ufffd" in point.name
+
+
 @pytest.mark.parametrize("total", [None, 0, -1, "10"])
 def test_a_senseless_total_is_none(total):
     assert progress_of({"k": "m", "step": 3, "n": total}) == Progress(3, None)

@@ -81,6 +81,14 @@ def test_a_failure_is_told_with_rank_code_and_the_programs_own_words():
     assert found.words == "rank 3: exit code 1: ValueError: bad batch"
 
 
+def test_who_asks_for_input_hears_that_there_is_none():
+    rank = RankExit(0, 1, tail="which run? Traceback ...\nEOFError: EOF when reading a line")
+    assert verdict(rank).words.endswith(
+        "EOFError: EOF when reading a line"
+        " (a job has no standard input: give the program its answers as arguments)"
+    )
+
+
 def test_the_error_file_tells_better_than_the_log():
     rank = RankExit(0, 1, tail="KeyError: 1", error="ValueError: the cause")
     assert verdict(rank).words == "rank 0: exit code 1: ValueError: the cause"
@@ -204,6 +212,7 @@ def test_codes_are_told_in_words(code, words):
         ("a\nValueError: x\nb", "ValueError: x"),
         ("KeyError: 1\ntorch.foo.BarError: y\n", "torch.foo.BarError: y"),
         ("KeyboardInterrupt", "KeyboardInterrupt"),
+        ("10%\r\x1b[31mValueError\x1b[0m: \x1b]0;title\x07x", "ValueError: x"),
         ("no error here", ""),
         ("", ""),
     ],

@@ -165,6 +165,13 @@ def test_no_cluster_yet(waiting, why):
     assert why([], waiting("w", cluster="prod")) == "cluster prod is not up yet"
 
 
+def test_a_cluster_that_is_mistyped(node, cluster, waiting, why):
+    there = [cluster(node("a"), name="prod"), cluster(node("b"), name="lab")]
+    assert why([], waiting("w", cluster="prdo"), others=there) == (
+        "cluster prdo is not up yet (there is lab, prod)"
+    )
+
+
 def test_a_cluster_without_nodes(cluster, waiting, why):
     assert why([], waiting("w"), others=[cluster()]) == "cluster local has no nodes yet"
 

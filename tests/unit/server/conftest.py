@@ -53,6 +53,8 @@ def running(folder, store, routes):
     monotonic = Clock(1000.0)
     with pytest.MonkeyPatch.context() as patch, contextlib.closing(store):
         patch.setattr("launcher.server.app.schedule_for_ever", rest)
+        patch.setattr("launcher.server.app.retain_for_ever", rest)
+        patch.setattr("launcher.server.app.send_for_ever", rest)
         app = make_app(store, settings, Floor(monotonic))
         routes.state = app.state
         with Browser(routes, living=app) as browser:
@@ -61,6 +63,12 @@ def running(folder, store, routes):
 
 async def rest(*_):
     pass
+
+
+@pytest.fixture(scope="session")
+def run_server():
+    """`running`, for a module whose tests share a server."""
+    return running
 
 
 @pytest.fixture

@@ -111,6 +111,15 @@ def test_a_note_is_told_once(server, agent, job):
     assert told.count("slow disk") == told.count("port 29500 was taken") == 1
 
 
+def test_a_warning_is_shown_with_its_job_once_and_commands_no_terminal(server, agent, job):
+    agent.sync(notes=[{"number": 1, "text": "\x1b]0;yours\x07mend it", "warning": True}])
+    agent.sync(notes=[{"number": n, "text": "mend it", "warning": True} for n in (1, 2)])
+    told = [event["kind"] for event in server.get(f"/jobs/{job}/events")["events"]]
+    assert told.count("warning") == 2
+    assert server.get(f"/jobs/{job}")["warnings"] == ["mend it"]
+    assert server.get(f"/jobs/{job}/why")["text"].endswith("\nwarning: mend it")
+
+
 def test_an_ended_job_is_over_for_its_agents(agent):
     assert agent.ask("GET", "/job").json() == {"over": False}
     assert agent.end("FINISHED")["job_over"] is True

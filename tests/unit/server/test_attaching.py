@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from players import TOKEN, Executor, node
+from players import TOKEN, Agent, Executor, node
 
 from launcher.clusters import _attaching
 from launcher.clusters._ray_jobs import RayJob
@@ -13,6 +13,7 @@ from launcher.errors import ConflictError, NotFoundError, SpecError, Unreachable
 from launcher.server.attachments import FILE, Attachment, Attachments
 
 URL = "http://127.0.0.1:8265"
+OWN = "/home/ada/python"
 
 
 class Ray:
@@ -292,19 +293,23 @@ def test_a_renewal_that_comes_after_a_detach_is_dropped(tmp_path):
     assert Attachments(tmp_path).all() == []
 
 
-def test_the_submitters_python_is_for_jobs_that_only_this_machine_can_take(
-    server, executor, attaching, ray
+@pytest.mark.parametrize(
+    ("cluster", "wanted", "chosen"),
+    [("local", "any", OWN), ("local", "local", OWN), ("prod", "any", None), ("prod", "prod", None)],
+)
+def test_the_submitters_python_runs_a_job_only_on_the_submitters_machine(
+    server, cluster, wanted, chosen
 ):
-    def chosen(**spec):
-        reply = server.submit(python="/home/ada/python", **spec)
-        assert reply.status == 201, reply.body
-        return reply.json()["spec"]["python"]["interpreter"]
-
-    assert chosen() == "/home/ada/python"
-    attach(attaching)
-    assert chosen(cluster="local") == "/home/ada/python"
-    assert chosen(cluster="prod") is None
-    assert chosen() is None
+    """A path of one machine means nothing on another, and where a job goes is decided late."""
+    placed_by = Executor(server, cluster)
+    placed_by.report(node("n1"))
+    job = server.submit(python=OWN, cluster=wanted).json()
+    assert job["own_python"] == (OWN if wanted != "prod" else "")
+    server.cycle()
+    (allocation,) = placed_by.desired()["allocations"]
+    agent = Agent(server, allocation)
+    launch = agent.ask("GET", f"/setup/{allocation['id']}").json()["launch"]
+    assert launch.get("python") == chosen
 
 
 def test_a_server_that_listens_everywhere_names_its_address_towards_the_head(

@@ -308,5 +308,5 @@ def test_a_look_takes_a_bounded_number_of_queries(server, agent, job, count_quer
         agent.points(1, rank=rank, loss=1.0)
     with count_queries() as for_many:
         server.story(job)
-    assert len(for_many) <= 2 * 12
+    assert len(for_many) <= 2 * 13
     assert len(for_one) > 0

@@ -96,9 +96,12 @@ def test_gpus_are_asked_for_where_the_cluster_has_them(server):
     assert server.submit().json()["gpus_per_worker"] == 0
 
 
-def test_the_submitters_python_runs_a_job_that_names_none(server):
+def test_the_submitters_python_is_kept_for_a_job_that_names_none(server):
     named = {"python": {"interpreter": sys.executable}}
     data = {"spec": SPEC, "python": "/venv/bin/python"}
-    for spec, chosen in ((SPEC, "/venv/bin/python"), (SPEC | named, sys.executable)):
+    for spec, kept in ((SPEC, "/venv/bin/python"), (SPEC | named, "")):
         job = server.ask("POST", "/jobs", data=data | {"spec": spec}).json()
-        assert job["spec"]["python"]["interpreter"] == chosen
+        assert job["own_python"] == kept
+        assert job["spec"]["python"]["interpreter"] == spec.get("python", {}).get("interpreter")
+        again = {"spec": spec, "code_of": job["id"], "python": "/another/python"}
+        assert server.ask("POST", "/jobs", data=again).json()["own_python"] == kept

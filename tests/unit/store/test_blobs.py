@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from launcher.errors import ConflictError, NotFoundError, SpecError
+from launcher.errors import ConflictError, DiskFullError, NotFoundError, SpecError
 from launcher.store.blobs import FileBlobs
-from launcher.store.disk import DiskFullError
 
 DATA = b"weights" * 1000
 SHA = hashlib.sha256(DATA).hexdigest()

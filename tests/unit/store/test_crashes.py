@@ -99,7 +99,7 @@ def _check(folder: Path, points: int, log: int) -> None:
     store = open_store(folder / "state")
     length = store.metrics.append(JOB, 1, 0, 0, b"")
     with store.read() as tx:
-        ((_, _, _, log_length),) = store.logs.streams(tx, JOB)
+        ((_, _, _, log_length, _),) = store.logs.streams(tx, JOB)
     found = [(point.step, point.value) for point in store.metrics.points(JOB)]
     content = store.logs.read(JOB, 1, 0, "out", 0, log_length)
     store.close()

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.exc import IntegrityError
 
-from launcher.errors import SpecError
+from launcher.errors import DiskFullError, SpecError
+from launcher.model.gaps import StoredLog
 from launcher.model.job import Job, Policy, Resources
 from launcher.store import Store, jobs
-from launcher.store.disk import DiskFullError
 
 STRETCHES = st.lists(st.tuples(st.integers(-60, 3), st.integers(0, 120)), max_size=8)
 """Where each stretch begins, from the end of what is stored, and its size."""
@@ -100,9 +100,9 @@ def test_streams_are_listed_with_their_lengths(store: Store, job: Job) -> None:
         ]:
             store.logs.append(tx, job.id, attempt, rank, stream, 0, data)
         assert store.logs.streams(tx, job.id) == [
-            (1, 0, "err", 0),
-            (1, 1, "out", 2),
-            (2, 0, "out", 1),
+            (1, 0, "err", 0, ()),
+            (1, 1, "out", 2, ()),
+            (2, 0, "out", 1, ()),
         ]
         assert store.logs.streams(tx, "other-aaaaaa") == []
 
@@ -125,7 +125,7 @@ def test_after_a_power_cut_the_length_is_what_the_file_holds(store: Store, job: 
     append(store, job, 0, b"one\ntwo\n")
     os.truncate(file_of(store, job), 5)
     with store.read() as tx:
-        assert store.logs.streams(tx, job.id) == [(1, 0, "out", 5)]
+        assert store.logs.streams(tx, job.id) == [(1, 0, "out", 5, ())]
     assert append(store, job, 8, b"three\n") == 5
     assert append(store, job, 4, b"two\nthree\n") == 14
     assert content(store, job) == b"one\ntwo\nthree\n"
@@ -147,7 +147,7 @@ def test_a_full_disk_is_told_and_the_stream_stays(
         with pytest.raises(DiskFullError, match="no space left for the log of digits-k3m9ap"):
             append(store, job, 4, b"two\n")
     with store.read() as tx:
-        assert store.logs.streams(tx, job.id) == [(1, 0, "out", 4)]
+        assert store.logs.streams(tx, job.id) == [(1, 0, "out", 4, ())]
     assert append(store, job, 4, b"two\n") == 8
     assert content(store, job) == b"one\ntwo\n"
 
@@ -182,15 +182,16 @@ def test_the_tail_begins_where_tail_would_begin(
         shared_store.logs.append(tx, job_id, 1, 0, "out", 0, data)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("launcher.store.logs._BLOCK", block)
-        offset = shared_store.logs.tail_offset(job_id, 1, 0, "out", lines)
+        log = StoredLog(1, 0, "out", len(data))
+        offset = shared_store.logs.tail_offset(job_id, log, lines)
     assert data[offset:] == last_lines(data, lines)
 
 
 @pytest.mark.parametrize(("lines", "offset"), [(0, 8), (-1, 8), (1, 4), (2, 0), (99, 0)])
 def test_a_tail_of_more_or_no_lines(store: Store, job: Job, lines: int, offset: int) -> None:
     append(store, job, 0, b"one\ntwo\n")
-    assert store.logs.tail_offset(job.id, 1, 0, "out", lines) == offset
-    assert store.logs.tail_offset(job.id, 9, 0, "out", lines) == 0
+    assert store.logs.tail_offset(job.id, StoredLog(1, 0, "out", 8), lines) == offset
+    assert store.logs.tail_offset(job.id, StoredLog(9, 0, "out", 8), lines) == 0
 
 
 def test_logs_of_jobs_nobody_knows_are_refused_by_the_database(

@@ -175,6 +175,7 @@ def test_a_line_that_is_no_record_is_counted_and_stops_nothing(
     [
         ("x" * (MAX_NAME + 50), "x" * MAX_NAME),
         ("nul\0", "nul\ufffd"),
+        ("\x1b]0;title\x07", "\ufffd]0;title\ufffd"),
         ("half\ud800", "half?"),
         ("", ""),
         ("Größe/µs", "Größe/µs"),

@@ -16,11 +16,10 @@ from sqlalchemy import MetaData, create_mock_engine, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import OperationalError
 
-from launcher.errors import LauncherError, SpecError
+from launcher.errors import DiskFullError, LauncherError, SpecError
 from launcher.model.job import Event, Job
 from launcher.store import Store, dialect, events, migrations, open_store, tables
 from launcher.store.database import Database
-from launcher.store.disk import DiskFullError
 
 SCHEMA = text(
     "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' "
