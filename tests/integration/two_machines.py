@@ -15,6 +15,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -29,6 +30,8 @@ _START_TIMEOUT_S = 120.0
 
 def missing() -> str:
     """Why no such machines can be made here; empty when they can."""
+    if Path("/tmp") in (prefix := Path(sys.prefix)).parents:
+        return f"two machines have a /tmp of their own: the environment {prefix} is not there"
     name = f"try{os.getpid()}"
     try:
         _ip("netns", "add", name)
