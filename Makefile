@@ -7,7 +7,7 @@ PYTHON ?= $(or $(shell command -v python3.11),python3)
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-attach test-all lint types format docs golden bench gpu-check clean distclean
+.PHONY: help run test test-apart test-all lint types format docs golden bench gpu-check clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -17,10 +17,10 @@ run: $(VENV)/.installed ## train a small network in two processes, from queue to
 
 test: $(VENV)/.installed-dev ## unit and integration tests, under 10 minutes on 2 cores
 	$(BIN)/python -m pytest tests/unit -m "not slow" -n logical --maxprocesses 4
-	$(BIN)/python -m pytest tests/integration -m "not slow"
+	$(BIN)/python -m pytest tests/integration -m "not slow and not apart"
 
-test-attach: $(VENV)/.installed-dev $(VENV)/.ray-head ## those of `launcher attach`, to a Ray head with a dashboard
-	$(BIN)/python -m pytest tests/integration/test_attach.py -m "not slow"
+test-apart: $(VENV)/.installed-dev $(VENV)/.ray-head ## attached clusters, two machines, rough programs, full disks: 7 minutes
+	$(BIN)/python -m pytest tests/integration -m "apart and not slow"
 
 test-all: $(VENV)/.installed-dev $(VENV)/.ray-head ## the same, and the long forms
 	$(BIN)/python -m pytest tests/unit -n logical --maxprocesses 4 --hypothesis-profile=thorough
@@ -46,7 +46,7 @@ golden: $(VENV)/.installed-dev ## write the golden answers to mistakes anew; rea
 	GOLDEN=write $(BIN)/python -m pytest -q -p no:randomly tests/unit/server/test_mistakes.py \
 	  tests/unit/spec/test_mistaken_keys.py tests/unit/spec/test_bad_specs.py
 
-bench: $(VENV)/.installed-dev ## measure for half an hour; prints a section of docs/benchmarks.md
+bench: $(VENV)/.installed-dev ## measure for three quarters of an hour; prints a section of docs/benchmarks.md
 	$(BIN)/python benchmarks/run_all.py
 
 gpu-check: $(VENV)/.installed ## a job on this machine's GPUs: devices, NCCL, NVML

@@ -40,7 +40,7 @@ Uses = Mapping[str, Use]
 
 
 def main() -> None:
-    args = rounds_parser(__doc__, default=3).parse_args()
+    args = rounds_parser(__doc__).parse_args()
     section = Section("Memory of what runs beside the training", rounds=args.rounds)
     idle, busy = [], []
     with embedded() as cluster:

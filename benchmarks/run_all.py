@@ -1,6 +1,6 @@
 """Runs every benchmark and prints the section of docs/benchmarks.md: `run_all.py > section.md`.
 
-Takes half an hour. On a machine that does something else, read README.md first.
+Takes three quarters of an hour. On a machine that does something else, read README.md first.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from pathlib import Path
 from measuring import add_ray_option, machine_line, rounds_parser, say
 
 SCRIPTS = ("start", "throughput", "report", "cli", "recovery", "watching", "memory")
-SCRIPTS += ("packaging", "exec", "cold")
+SCRIPTS += ("packaging", "exec", "cold", "attach", "environments")
+BESIDE_RAY = ("start", "attach")
 
 
 def main() -> None:
@@ -26,7 +27,7 @@ def main() -> None:
     for name in SCRIPTS:
         say(name)
         script = [sys.executable, str(Path(__file__).with_name(f"{name}.py")), *rounds]
-        more = ["--ray-python", args.ray_python] if name == "start" else []
+        more = ["--ray-python", args.ray_python] if name in BESIDE_RAY else []
         if subprocess.run([*script, *more], check=False).returncode:
             failed.append(name)
     if failed:

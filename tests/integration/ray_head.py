@@ -4,7 +4,7 @@
         head.url            # of its dashboard
         head.stop(); head.start()
 
-`missing()` tells why there can be none here. `make test-attach` installs what it needs, in an
+`missing()` tells why there can be none here. `make test-apart` installs what it needs, in an
 environment beside the tests' own.
 """
 
@@ -28,7 +28,7 @@ from launcher.clusters import _folders, _processes
 from launcher.clusters._record import Record
 
 _RAY_HEAD = Path(sys.prefix) / "ray-head"
-"""An environment of what our own lacks for ray[default], made by `make test-attach`."""
+"""An environment of what our own lacks for ray[default], made by `make test-apart`."""
 _START_TIMEOUT_S = 180.0
 _OBJECT_STORE_BYTES = 80_000_000
 TOKEN = "a-token-of-ray"
@@ -40,7 +40,7 @@ def missing() -> str:
         for _ in _distributions("ray[default]"):
             pass
     except importlib.metadata.PackageNotFoundError as error:
-        return f"ray[default] needs {error.name}, which is missing: `make test-attach` installs it"
+        return f"ray[default] needs {error.name}, which is missing: `make test-apart` installs it"
     return ""
 
 

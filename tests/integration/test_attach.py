@@ -30,7 +30,10 @@ while not os.path.exists(sys.argv[1]):
 print("went on", flush=True)
 """
 
-pytestmark = pytest.mark.skipif(bool(ray_head.missing()), reason=ray_head.missing())
+pytestmark = [
+    pytest.mark.apart,
+    pytest.mark.skipif(bool(ray_head.missing()), reason=ray_head.missing()),
+]
 
 
 class Desk:

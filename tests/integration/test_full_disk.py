@@ -14,6 +14,8 @@ from stack import Stack
 
 from launcher.errors import DiskFullError
 
+pytestmark = pytest.mark.apart
+
 TALKS = """
 import os, pathlib, time
 import launcher

@@ -18,6 +18,8 @@ from stack import PROGRAMS, Stack
 
 from launcher.clusters import _processes
 
+pytestmark = pytest.mark.apart
+
 
 def words(stack: Stack, job: str) -> str:
     return stack.last_attempt(job).words or ""

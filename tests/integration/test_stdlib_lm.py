@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from stack import Stack
 
+pytestmark = pytest.mark.apart
+
 JOB = Path(__file__).parents[2] / "jobs" / "pytorch-stdlib-lm"
 STEPS = 24
 SMALL = (

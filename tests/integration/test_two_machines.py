@@ -51,7 +51,10 @@ for epoch in range(first, 4):
 destroy_process_group()
 """
 
-pytestmark = pytest.mark.skipif(bool(two_machines.missing()), reason=two_machines.missing())
+pytestmark = [
+    pytest.mark.apart,
+    pytest.mark.skipif(bool(two_machines.missing()), reason=two_machines.missing()),
+]
 
 
 class Remote(Stack):

@@ -62,7 +62,7 @@ def other_python() -> str | None:
     """An interpreter of another minor version than ours, which has none of our packages."""
     import sys
 
-    names = [f"python3.{minor}" for minor in (8, 10, 12, 13, 9, 11)]
+    names = [*(f"python3.{minor}" for minor in (8, 10, 12, 13, 9, 11)), "pypy3"]
     kept = sorted(Path.home().glob(".pyenv/versions/3.*/bin/python"))
     found = [shutil.which(name) for name in names] + [str(path) for path in kept]
     for path in found:

@@ -1,0 +1,7 @@
+"""Marks that it runs; needs no package."""
+
+import sys
+
+from marks import Marks
+
+Marks(sys.argv[1]).add("line")
