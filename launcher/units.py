@@ -6,6 +6,7 @@ Inside the program a duration is a float of seconds (names end in `_s`), a size 
 from __future__ import annotations
 
 import re
+import sys
 
 _SECONDS = {
     "ms": 0.001,
@@ -30,6 +31,8 @@ _CLOCK = re.compile(r"(?:(\d+)-)?(\d+):(\d\d):(\d\d)")
 _NEARLY_SIZE = re.compile(
     r"(\d+(?:[.,]\d+)?)\s*([kmgt])(?:(i)b?|b|b?ytes?|ilo\w*|ega\w*|iga\w*|era\w*|igs?|egs?)?"
 )
+_LONGEST_ADVISED = 40
+"""Characters of what might be a duration: nobody means more, and patterns take their time."""
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|[smhdwy])", re.IGNORECASE)
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]*)")
 
@@ -44,7 +47,7 @@ def parse_duration(text: str | float) -> float:
         ValueError: the text is no duration; its message says what one looks like.
     """
     if isinstance(text, int | float):
-        if isinstance(text, bool) or not 0 <= text < float("inf"):
+        if isinstance(text, bool) or not 0 <= text <= sys.float_info.max:
             raise ValueError(_not_a_duration(text))
         return float(text)
     stripped = text.strip()
@@ -83,7 +86,7 @@ def duration_advice(value: object) -> str:
     >>> duration_advice("soon")
     'write 90s, 30m, 12h or 1h30m'
     """
-    text = str(value).strip().lower()
+    text = str(value)[:_LONGEST_ADVISED].strip().lower()
     clock = _CLOCK.fullmatch(text)
     if clock:  # as Slurm writes them
         parts = zip(clock.groups("0"), "dhms", strict=True)

@@ -248,8 +248,10 @@ def test_fifty_megabytes_a_second_disturb_nobody(
         assert (length, whole.hexdigest()) == (told["mebibytes"] << 20, told["digest"])
     else:
         assert length > 900 << 20
-        is_cut = "printed more than" in stack.story(job)
-        assert is_cut or length == told["mebibytes"] << 20
+        # Cut by the server's limit, or by the node's before it where the server is slower.
+        story = stack.story(job)
+        is_told = "printed more than" in story or "of its output are missing" in story
+        assert is_told or length == told["mebibytes"] << 20
 
 
 def used_by_logs(stack: Stack, job: str) -> int:

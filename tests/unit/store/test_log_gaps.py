@@ -51,7 +51,7 @@ def test_a_log_over_its_limit_keeps_whole_first_and_newest_lines_and_one_that_te
         offset = append(store, job, b"".join(LINES[start : start + 1000]), offset)
     assert offset == sum(map(len, LINES))  # the sender's offsets go on as if all were here
     lines = kept(store, job).splitlines(keepends=True)
-    (told,) = [line for line in lines if line not in LINES]
+    (told,) = set(lines) - set(LINES)
     at = lines.index(told)
     assert lines[:at] == LINES[:at]
     assert lines[at + 1 :] == LINES[-(len(lines) - at - 1) :]
