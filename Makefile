@@ -15,7 +15,7 @@ help: ## this list
 run: $(VENV)/.installed ## train a small network in two processes, from queue to summary
 	$(BIN)/launcher run jobs/pytorch-digits/job.yaml
 
-test: $(VENV)/.installed-dev ## unit and integration tests, under 10 minutes on 2 cores
+test: $(VENV)/.installed-dev ## unit and integration tests, about 10 minutes on 2 cores
 	$(BIN)/python -m pytest tests/unit -m "not slow" -n logical --maxprocesses 4
 	$(BIN)/python -m pytest tests/integration -m "not slow and not apart"
 
