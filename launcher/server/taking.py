@@ -91,10 +91,9 @@ class Taking:
             cut = logs.plan_cut(tx, job_id, *stream, int(limit))
             if cut is not None:
                 cuts.append(cut)
-                if not cut.before:
-                    shown = format_size(limit)
-                    text = f"printed more than {shown}: the oldest quarter and the newest are kept"
-                    self._tell(tx, job_id, piece, text)
+                shown = format_size(limit)
+                text = f"printed more than {shown}: the oldest quarter and the newest are kept"
+                self._tell(tx, job_id, piece, text)
         return length
 
     def _take_spool(self, job_id: str, piece: Piece, part: bytes) -> int:
@@ -109,5 +108,7 @@ class Taking:
         return after
 
     def _tell(self, tx: Connection, job_id: str, piece: Piece, text: str) -> None:
+        """Once: a cut is made again and again while a rank goes on."""
         event = Event("output-missing", f"rank {piece.rank}: {text}", piece.attempt)
-        events.append(tx, job_id, [event], self._control.clock())
+        if not events.has(tx, job_id, event):
+            events.append(tx, job_id, [event], self._control.clock())

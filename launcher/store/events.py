@@ -37,6 +37,15 @@ def after(tx: Connection, job_id: str, after_id: int = 0, limit: int = 1000) -> 
     return [from_row(StoredEvent, row) for row in rows]
 
 
+def has(tx: Connection, job_id: str, event: Event) -> bool:
+    """Whether the job was told the same before."""
+    same = [_events.c[name] == value for name, value in row_of(event, _events).items()]
+    return (
+        tx.execute(select(_events.c.id).where(_events.c.job_id == job_id, *same)).first()
+        is not None
+    )
+
+
 def warnings(tx: Connection, job_id: str) -> list[str]:
     """What the job's user should mend, each text once, oldest first."""
     query = select(_events.c.text).where(_events.c.job_id == job_id, _events.c.kind == WARNING)

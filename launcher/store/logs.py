@@ -46,8 +46,6 @@ class Cut:
     line: bytes
     count: int
     """Bytes that are missing there, with those that were missing before."""
-    before: int
-    """Bytes that were missing in the whole log before."""
 
     def carry_out(self) -> None:
         """Give the disk back what is missing. To be called once its record is committed.
@@ -157,7 +155,7 @@ class Logs:
             return None
         gap = Gap(start, end - len(line))
         _save(tx, key, stored.length, gaps.joined(stored.gaps, gap))
-        return Cut(path, gap, line, end - start, stored.missing)
+        return Cut(path, gap, line, end - start)
 
     def read(  # noqa: PLR0917 - a stream's name has four parts
         self, job_id: str, attempt: int, rank: int, stream: str, offset: int, limit: int

@@ -11,6 +11,8 @@ from launcher.model.retention import DEFAULT_LOG_SIZE, Rules
 DAY = 86400.0
 CODE = b"packaged"
 
+OVER_THE_LIMIT = "rank 0: printed more than 64 KiB: the oldest quarter and the newest are kept"
+
 
 @pytest.fixture
 def ended(server, agent, job):
@@ -164,6 +166,19 @@ def test_a_server_that_is_started_again_knows_its_rules():
     assert (rules.log_size("demo"), rules.log_size("other")) == (1e6, DEFAULT_LOG_SIZE)
 
 
+def test_a_log_over_its_limit_is_told_although_its_node_had_given_up_some_of_it(server, agent, job):
+    set_rules(server, project="default", log_size=64 * 1024)
+    head = {"stream": "log", "attempt": 1, "rank": 0, "offset": 0, "size": 0}
+    body = json.dumps([head | {"skip": 5000, "why": "room"}]).encode() + b"\n"
+    assert agent.ask("POST", "/append", body=body).json()["lengths"] == [5000]
+    agent.log(b"a line\n" * 20_000, offset=5000)
+    told_of = [e["text"] for e in server.get(f"/jobs/{job}/events")["events"]]
+    assert [("missing" in text, text == OVER_THE_LIMIT) for text in told_of[-2:]] == [
+        (True, False),
+        (False, True),
+    ]
+
+
 def test_a_log_over_the_projects_limit_is_kept_short_while_it_is_written(server, agent, job):
     set_rules(server, project="default", log_size=64 * 1024)
     data = b"".join(b"line %06d\n" % number for number in range(20_000))
@@ -175,7 +190,7 @@ def test_a_log_over_the_projects_limit_is_kept_short_while_it_is_written(server,
     assert stream["length"] == len(data)
     assert stream["length"] - stream["missing"] < 80_000
     told_of = [e["text"] for e in server.get(f"/jobs/{job}/events")["events"]]
-    assert "rank 0: printed more than 64 KiB: the oldest quarter and the newest are kept" in told_of
+    assert told_of.count(OVER_THE_LIMIT) == 1
     tail = server.ask("GET", f"/jobs/{job}/logs/1/0?tail=2")
     assert tail.body == b"line 019998\nline 019999\n"
     head = server.ask("GET", f"/jobs/{job}/logs/1/0")
