@@ -103,8 +103,11 @@ def obey(message: dict[str, Any], ranks: dict[int, int], until: float) -> float:
 def start(order: dict[str, Any]) -> int:
     """Fork one rank: own session, death signal, clean signal state, its files as stdio."""
     keeper = os.getpid()
+    # A signal that comes before the child is ready for it waits, instead of being ignored as here.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     pid = os.fork()
     if pid:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         return pid
     try:
         os.setsid()
@@ -142,7 +145,8 @@ def reap(ranks: dict[int, int]) -> None:
         if rank is None:
             continue  # a daemon, ours since its parent ended
         # What a dead rank left in its session holds its ports and devices.
-        send(pid, signal.SIGKILL, whole_session=True)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
         if not ranks:
             bury_orphans()
         say({"exit": rank, "code": os.waitstatus_to_exitcode(status)})
@@ -156,12 +160,15 @@ def ended() -> Iterator[tuple[int, int]]:
 
 
 def send(pid: int, number: int, *, whole_session: bool) -> None:
-    """Signal a rank, or its whole process group."""
+    """Signal a rank that was not reaped yet, or its whole process group."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if whole_session:
-            os.killpg(pid, number)
-        else:
-            os.kill(pid, number)
+            try:
+                os.killpg(pid, number)
+                return
+            except ProcessLookupError:
+                pass  # it was just forked: it leads no group yet
+        os.kill(pid, number)
 
 
 def bury(belongs: Callable[[int], bool]) -> set[int]:

@@ -205,6 +205,16 @@ def test_a_signal_reaches_the_program_behind_a_shell(keeper: Keeper) -> None:
     assert "not here" not in keeper.log().read_text()
 
 
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=lambda one: one.name)
+def test_a_signal_right_behind_the_start_reaches_every_rank(
+    keeper: Keeper, number: signal.Signals
+) -> None:
+    for rank in range(8):
+        keeper.start(*SLEEP, rank=rank)
+        keeper.tell(signal={"rank": None, "number": number, "session": True})
+    assert [keeper.code(rank) for rank in range(8)] == [-number] * 8
+
+
 def test_a_signal_for_one_rank_is_for_one_rank(keeper: Keeper) -> None:
     for rank in (0, 1):
         keeper.start(*SLEEP, rank=rank)
