@@ -1,79 +1,68 @@
 """Does a program that saves by itself run slower while its file is committed (`checkpoints.watch`)?
 
-The same program with and without it: 64 MiB every 6 s, steps of about a millisecond between.
+The same program as two jobs, one of them watched: both save 64 MiB when they wake, and train until
+they sleep. What is compared is the training of all slices, the commits within them.
 """
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import contextlib
+import time
+from collections.abc import Iterator
 
+from background import background
 from embedded import Embedded, embedded
 from marked import marked_folder
-from measuring import Section, interleaved, ratio, rounds_parser, spread
+from measuring import Section, ratio, rounds_parser, spread
+from slices import Training, descendants, in_all, in_turn
 
 PROGRAM = "snapshots.py"
-FIGURES = ("near mean", "far mean", "steps", "save")
-
-
-@dataclass(frozen=True)
-class Run:
-    """Milliseconds of a step, in the 4 s after a save (`near`) and later; seconds of a save."""
-
-    figures: dict[str, float]
-    commits: int
+MARKED_STEPS = 10
+"""As in the program, which needs torch."""
+WARM_UP_S = 8.0
+"""More than the first commit takes."""
 
 
 def main() -> None:
-    args = rounds_parser(__doc__).parse_args()
+    parser = rounds_parser(__doc__, default=20)
+    parser.add_argument("--slice", type=float, default=6.0, help="seconds; default: %(default)s")
+    args = parser.parse_args()
     section = Section("Watched checkpoints", rounds=args.rounds)
-    with embedded() as cluster:
-        results = interleaved(
-            args.rounds,
-            {
-                "not watched": lambda: _run(cluster, watch=[]),
-                "watched": lambda: _run(cluster, watch=["snapshot.pt"]),
-            },
-        )
-    bare, watched = results["not watched"], results["watched"]
+    with (
+        embedded() as cluster,
+        _job(cluster, watch=[]) as (bare, _),
+        _job(cluster, watch=["snapshot.pt"]) as (watched, name),
+    ):
+        time.sleep(WARM_UP_S)
+        before = _commits(cluster, name)
+        in_turn(watched, bare, rounds=args.rounds, slice_s=args.slice)
+        commits = _commits(cluster, name) - before
+        own, other = watched.rates(), bare.rates()
     section.table(
-        ["", "not watched", "watched", "ratio"],
-        [_row(words, figure, bare, watched) for words, figure in _ROWS.items()],
+        ["not watched", "watched", "÷ not watched", "in all (95 %)"],
+        [[spread(other, "steps/s"), spread(own, "steps/s"), ratio(own, other), in_all(own, other)]],
     )
-    commits = statistics.median(run.commits for run in watched)
-    section.note(f"Commits of 64 MiB in a run: {commits:g}.")
+    section.note(
+        f"A round is a slice of {args.slice:g} s of each; {commits} commits of 64 MiB in the "
+        f"{args.rounds} slices of the watched one."
+    )
     section.print()
 
 
-_ROWS: dict[str, Callable[[dict[str, float]], float]] = {
-    "a step within 4 s of a save, against one later (means)": lambda f: (
-        f["near mean"] / f["far mean"]
-    ),
-    "a step within 4 s of a save, mean ms": lambda f: f["near mean"],
-    "a step later, mean ms": lambda f: f["far mean"],
-    "steps in all": lambda f: f["steps"],
-    "a save, s": lambda f: f["save"],
-}
-
-
-def _row(
-    words: str,
-    figure: Callable[[dict[str, float]], float],
-    bare: Sequence[Run],
-    watched: Sequence[Run],
-) -> list[str]:
-    own, other = ([figure(run.figures) for run in runs] for runs in (watched, bare))
-    return [words, spread(other, ""), spread(own, ""), ratio(own, other)]
-
-
-def _run(cluster: Embedded, watch: list[str]) -> Run:
+@contextlib.contextmanager
+def _job(cluster: Embedded, watch: list[str]) -> Iterator[tuple[Training, str]]:
+    """A job that trains; with the watched one sleep server, executor, Ray and its agent."""
     with marked_folder() as marks:
-        keys = {"checkpoints": {"watch": watch, "keep_last": 100}} if watch else {}
-        job = cluster.submit(PROGRAM, str(marks.path), workers=1, **keys).id
-        figures = {name: marks.wait(name, ranks=1)[0].value for name in FIGURES}
-        cluster.await_end(job)
-        return Run(figures, len(cluster.client.checkpoints(job)))
+        keys = {"checkpoints": {"watch": watch, "keep_last": 1000}} if watch else {}
+        job = cluster.submit(PROGRAM, str(marks.path), workers=1, **keys)
+        [rank] = marks.wait("steps", ranks=1, first=True)
+        kept = {process for process, _ in background(cluster, rank.pid)} if watch else set()
+        yield Training(marks, kept | descendants([rank.pid]), MARKED_STEPS), job.id
+        cluster.end(job.id)
+
+
+def _commits(cluster: Embedded, job: str) -> int:
+    return len(cluster.client.checkpoints(job))
 
 
 if __name__ == "__main__":
