@@ -36,6 +36,8 @@ Body = bytes | IO[bytes] | Iterable[bytes]
 
 NOTICE = "X-Launcher-Notice"
 """Header of an answer: what everybody who asks the server shall hear."""
+CLUSTERS = "X-Launcher-Clusters"
+"""Header of an answer: the clusters of the server, as `gpu, lab (silent)`."""
 CONNECT_TIMEOUT_S = 10.0
 """A machine that is there accepts a connection at once; requests may take far longer."""
 _BLOCK = 64 * 1024
@@ -106,6 +108,8 @@ class Connection:
         self._kept: http.client.HTTPConnection | None = None
         self.notice = ""
         """What the server wants everybody to hear, by its newest answer."""
+        self.at_first_answer: Callable[[Message], None] | None = None
+        """Called once, with the headers of the first answer."""
 
     def request(
         self,
@@ -146,7 +150,7 @@ class Connection:
         with self._told(limit_s):
             answer = self._exchange(_Request(method, path, sent, body), limit_s, repeatable)
             response = Response(answer.status, answer.headers, answer.read())
-        self.notice = answer.headers.get(NOTICE, "")
+        self._hear(answer.headers)
         if answer.will_close:
             self.close()
         return _checked(response, self.base_url)
@@ -182,6 +186,7 @@ class Connection:
                 _Request(method, path, sent, body).send(connection, self._route)
                 answer = connection.getresponse()
                 stack.callback(answer.close)
+                self._hear(answer.headers)
                 if answer.status >= 300:
                     _checked(Response(answer.status, answer.headers, answer.read()), self.base_url)
             yield Stream(answer, self, limit_s)
@@ -190,6 +195,12 @@ class Connection:
         if self._kept is not None:
             self._kept.close()
             self._kept = None
+
+    def _hear(self, headers: Message) -> None:
+        self.notice = headers.get(NOTICE, "")
+        if self.at_first_answer is not None:
+            tell, self.at_first_answer = self.at_first_answer, None
+            tell(headers)
 
     def _exchange(
         self, request: _Request, limit_s: float, repeatable: bool

@@ -5,10 +5,12 @@ from __future__ import annotations
 import getpass
 import os
 import urllib.parse
+from collections.abc import Callable
 from typing import Any
 
 from launcher.address import Address
 from launcher.errors import NotFoundError
+from launcher.transport import CLUSTERS
 
 API = "/api/v1"
 NEWEST = frozenset({"-", "last"})
@@ -30,6 +32,10 @@ class Caller:
     def notice(self) -> str:
         """What the server wants everybody to hear, by its newest answer; mostly nothing."""
         return self._connection.notice
+
+    def at_first_answer(self, tell: Callable[[str], None]) -> None:
+        """Have `tell` called once, with the server's clusters as `gpu, lab (silent)`."""
+        self._connection.at_first_answer = lambda headers: tell(headers.get(CLUSTERS, ""))
 
     def close(self) -> None:
         self._connection.close()

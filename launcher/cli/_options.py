@@ -40,6 +40,8 @@ class _Name(_Filled):
         return text
 
 
+_EMBEDDED = "local"
+"""The cluster that a server of one's own brings along."""
 FILLED, NAME_TYPE = _Filled(), _Name()
 PORT = click.IntRange(1, 65535)
 
@@ -59,29 +61,40 @@ def output_option(*more: str) -> Callable[[F], F]:
     )
 
 
-def connect(*, start: bool = False) -> Client:
+def connect(*, start: bool = False, first: Callable[[], object] = lambda: None) -> Client:
     """The server that LAUNCHER_SERVER or the context names, else this user's own.
 
-    People are told which, when it is another one than their own here.
+    People are told which, and with which clusters, when it is another than their own here.
 
     Args:
         start: start the own one when it does not run, and say so.
+        first: called before that, which takes seconds: for mistakes that need none.
     """
     address = find_server()
     if isinstance(address, OwnServer) and not address.runs():
         if start:
+            first()
             _output.note("starting the server (`launcher down` stops it)")
             address.start()
         elif address.has_died():
             _output.note("the server here died; starting it again")
-    elif isinstance(address, NamedServer) and _output.is_read_by_people():
-        name = f"{address.context} " if address.context else ""
-        _output.note(_output.paint(f"server {name}{address.url}", "dim", err=True))
     client = Client()
+    if _output.is_read_by_people():
+        client.at_first_answer(lambda clusters: _tell_where(address, clusters))
     context = click.get_current_context()
     context.call_on_close(client.close)
     context.call_on_close(lambda: _tell_notice(client))
     return client
+
+
+def _tell_where(address: NamedServer | OwnServer, clusters: str) -> None:
+    """Which server answered, and its clusters; of one's own server only what is unusual."""
+    some = f"cluster{'s' * (', ' in clusters)} {clusters}" if clusters else "no cluster"
+    if isinstance(address, NamedServer):
+        name = f"{address.context} " if address.context else ""
+        _output.note(_output.paint(f"server {name}{address.url}, {some}", "dim", err=True))
+    elif clusters not in {"", _EMBEDDED}:
+        _output.note(_output.paint(f"this machine's server, {some}", "dim", err=True))
 
 
 def _tell_notice(client: Client) -> None:

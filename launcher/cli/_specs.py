@@ -40,7 +40,7 @@ _OPTIONS = (
     click.option("-w", "--workers", type=int, help="Number of workers."),
     click.option("-g", "--gpus-per-worker", type=int, help="GPUs of each worker."),
     click.option("--name", help="Name of the job."),
-    click.option("--framework", help="pytorch, or command. Default: guessed from the program."),
+    click.option("--framework", help="As in a spec. Default: pytorch, or command if not Python."),
     click.option("-e", "--env", multiple=True, metavar="KEY=VALUE", help="Environment variable."),
     click.option("--save", type=Path, metavar="FILE", help="Also write the spec as YAML."),
     click.option(
@@ -148,6 +148,19 @@ def full_yaml(spec: JobSpec) -> str:
     return str(yaml.safe_dump(_full(spec), sort_keys=False, allow_unicode=True, width=10_000))
 
 
+def expect_files(spec: JobSpec) -> None:
+    """Look whether the spec's files can be sent; nothing is read or sent.
+
+    Raises:
+        SpecError: every complaint about them.
+    """
+    from launcher.spec.packaging import preview
+    from launcher.spec.program import needed_files
+
+    if not spec.in_place:
+        preview(Path(spec.workdir), required=needed_files(spec), links=spec.links)
+
+
 def send(client: Client, spec: JobSpec, key: str | None, *, verbose: bool = False) -> JobView:
     """Submits a spec, and tells what was sent and what was not."""
     python = _python.Asked(spec)
@@ -157,14 +170,25 @@ def send(client: Client, spec: JobSpec, key: str | None, *, verbose: bool = Fals
         _output.note(f"key {key!r} was submitted before; this is its job")
         return job
     if package is None:
-        _output.note(f"{job.id}: {_words.gang(job)}; runs in place, in {spec.workdir}")
-        python.tell(job)
-        return job
-    sent = f"{_words.plural(package.files, 'file')}, {format_size(package.total_bytes)}"
-    _output.note(f"{job.id}: {_words.gang(job)}; sent {sent} of {spec.workdir}")
+        what = f"runs in place, in {spec.workdir}"
+    else:
+        count, size = _words.plural(package.files, "file"), format_size(package.total_bytes)
+        what = f"sent {count}, {size} of {spec.workdir}"
+    _output.note(f"{job.id}: {_words.gang(job)}; {what}")
+    _tell_remarks(job)
     python.tell(job)
-    tell_left_out(Path(spec.workdir), package.left_out, verbose=verbose)
+    if package is not None:
+        tell_left_out(Path(spec.workdir), package.left_out, verbose=verbose)
     return job
+
+
+def _tell_remarks(job: JobView) -> None:
+    from launcher.spec.jobspec import JobSpec
+    from launcher.spec.launch import remarks
+
+    if job.spec:
+        for text in remarks(JobSpec.model_validate(job.spec)):
+            _output.note(text)
 
 
 def _names_spec(words: Sequence[str]) -> bool:

@@ -77,7 +77,14 @@ def _start(ray: RayJobs, order: dict[str, Any]) -> str:
         return _try(ray, order, (), _attaching.START_TIMEOUT_S)
     except LacksPackagesError as error:
         _output.note(f"{error}; Ray installs them for this job alone, which takes a while")
-    return _try(ray, order, SERVER_PACKAGES, _INSTALL_TIMEOUT_S)
+    try:
+        return _try(ray, order, SERVER_PACKAGES, _INSTALL_TIMEOUT_S)
+    except LauncherError as error:
+        packages = " ".join(f"'{package}'" for package in SERVER_PACKAGES)
+        error.hint = error.hint or (
+            f"where Ray cannot install, install them in the head's Python: pip install {packages}"
+        )
+        raise
 
 
 def _try(ray: RayJobs, order: dict[str, Any], packages: Sequence[str], timeout_s: float) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from launcher.cli._options import connect
-from launcher.cli._specs import send, spec_options
+from launcher.cli._specs import expect_files, send, spec_options
 
 if TYPE_CHECKING:
     from launcher.spec.jobspec import JobSpec
@@ -27,7 +27,7 @@ def command(spec: JobSpec, key: str | None, verbose: bool, detach: bool) -> int:
     Ctrl-C leaves the job running. The exit code is the job's outcome: 0 succeeded, 1 failed,
     6 cancelled.
     """
-    client = connect(start=True)
+    client = connect(start=True, first=lambda: expect_files(spec))
     job = send(client, spec, key, verbose=verbose)
     from launcher.cli.live import summary, watch
 

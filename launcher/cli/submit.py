@@ -8,7 +8,7 @@ import click
 
 from launcher.cli import _output
 from launcher.cli._options import connect, output_option
-from launcher.cli._specs import send, spec_options
+from launcher.cli._specs import expect_files, send, spec_options
 from launcher.views import as_json
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ _EXAMPLES = """\b
 @output_option()
 def command(spec: JobSpec, key: str | None, verbose: bool, output: str) -> None:
     """Queue a job and come back at once; stdout is its id."""
-    job = send(connect(start=True), spec, key, verbose=verbose)
+    client = connect(start=True, first=lambda: expect_files(spec))
+    job = send(client, spec, key, verbose=verbose)
     if output == "json":
         _output.print_json(as_json(job))
     else:

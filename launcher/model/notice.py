@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import ipaddress
 from datetime import datetime, timezone
 from typing import Any
 
@@ -25,6 +26,25 @@ _RETRY_S = (1.0, 5.0, 30.0, 120.0, 600.0, 1800.0, 7200.0, 21600.0, 43200.0)
 _LONGEST_PAUSE_S = 86400.0
 _PASSING = frozenset({408, 425, 429})
 """Of the answers that blame the request, those that do not mean it for ever."""
+_METADATA = frozenset({"100.100.100.200", "168.63.129.16", "fd00:ec2::254"})
+"""Where clouds tell machines about themselves, beside the link-local addresses."""
+
+
+def may_be_reached(address: str) -> bool:
+    """Whether messages may go to an IP address.
+
+    >>> may_be_reached("169.254.169.254"), may_be_reached("10.0.0.5"), may_be_reached("::1")
+    (False, True, True)
+    >>> may_be_reached("::ffff:169.254.169.254"), may_be_reached("0.0.0.0")
+    (False, False)
+    """
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    mapped = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None)
+    if mapped is not None:
+        return may_be_reached(str(mapped))
+    if str(ip) in _METADATA or ip.is_link_local or ip.is_multicast or ip.is_unspecified:
+        return False
+    return ip.is_loopback or not ip.is_reserved
 
 
 def moment_of(before: Job, after: Job) -> str | None:

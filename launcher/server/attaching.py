@@ -273,6 +273,7 @@ class Attaching:
         with self._control.store.begin() as tx:
             clusters.detach(tx, name)
         self._control.floor.gone(name)
+        self._control.floor.drop(name)
 
 
 async def keep_attached(attaching: Attaching) -> None:

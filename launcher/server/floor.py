@@ -49,6 +49,7 @@ class Floor:
         self._expected = expected
         self._started = clock()
         self._heard: dict[str, _Heard] = {}
+        self._names: set[str] = set()
         self._lock = threading.Lock()
 
     def heard(self, cluster: str, report: Report | None = None) -> None:
@@ -59,9 +60,20 @@ class Floor:
                 known.report = report
                 known.states = {held.id: held for held in report.allocations}
 
+    def remember(self, tx: Connection) -> None:
+        """The clusters of a server that starts: they are silent until they are heard."""
+        rows = clusters.all(tx)
+        self._names = {row.name for row in rows if row.kind != clusters.DETACHED}
+
+    def drop(self, cluster: str) -> None:
+        """It was detached."""
+        with self._lock:
+            self._names.discard(cluster)
+
     def forget(self, cluster: str) -> None:
         """A new session: what the one before said counts no more."""
         with self._lock:
+            self._names.add(cluster)
             self._heard[cluster] = _Heard(self._clock())
 
     def gone(self, cluster: str) -> None:
@@ -114,6 +126,12 @@ class Floor:
                 )
             )
         return views
+
+    def words(self) -> str:
+        """The names of the clusters, as `gpu, lab (silent)`."""
+        with self._lock:
+            names = sorted(self._names)
+        return ", ".join(name if self.is_live(name) else f"{name} (silent)" for name in names)
 
     def prospects(self, tx: Connection) -> list[ClusterView]:
         """The clusters by which a new job is judged: also the embedded one that is starting."""

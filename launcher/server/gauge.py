@@ -14,7 +14,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from launcher.errors import DiskFullError
-from launcher.transport import NOTICE
+from launcher.transport import CLUSTERS, NOTICE
 from launcher.units import format_size
 from launcher.views import DiskView
 
@@ -81,20 +81,24 @@ def judge(free: int, total: int) -> DiskView:
 
 
 class Noticing:
-    """Lets every answer of an application carry the words of its gauge."""
+    """Lets every answer of an application carry the words of its gauge, and its clusters."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        words = scope["app"].state.services.gauge.words() if scope["type"] == "http" else ""
-        if not words:
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        services = scope["app"].state.services
+        told = {NOTICE: services.gauge.words(), CLUSTERS: services.control.floor.words()}
 
         async def send_noticing(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[NOTICE] = words
+                headers = MutableHeaders(scope=message)
+                for name, words in told.items():
+                    if words:
+                        headers[name] = words
             await send(message)
 
         await self._app(scope, receive, send_noticing)

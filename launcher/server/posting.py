@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import ipaddress
 import socket
 import ssl
 import threading
@@ -23,11 +22,10 @@ from email.utils import parsedate_to_datetime
 
 from launcher import __version__
 from launcher.errors import UnreachableError
+from launcher.model.notice import may_be_reached
 
 TIMEOUT_S = 10.0
 """For the whole exchange, however slowly the receiver speaks."""
-_METADATA = frozenset({"100.100.100.200", "168.63.129.16", "fd00:ec2::254"})
-"""Where clouds tell machines about themselves, beside the link-local addresses."""
 _READ = 1024
 
 
@@ -61,23 +59,6 @@ def post(url: str, headers: Mapping[str, str], content: bytes) -> Reply:
         finally:
             closing.cancel()
     return Reply(answer.status, _seconds(answer.headers.get("Retry-After")))
-
-
-def may_be_reached(address: str) -> bool:
-    """Whether messages may go to an IP address.
-
-    >>> may_be_reached("169.254.169.254"), may_be_reached("10.0.0.5"), may_be_reached("::1")
-    (False, True, True)
-    >>> may_be_reached("::ffff:169.254.169.254"), may_be_reached("0.0.0.0")
-    (False, False)
-    """
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None)
-    if mapped is not None:
-        return may_be_reached(str(mapped))
-    if str(ip) in _METADATA or ip.is_link_local or ip.is_multicast or ip.is_unspecified:
-        return False
-    return ip.is_loopback or not ip.is_reserved
 
 
 def _connected(parts: urllib.parse.SplitResult, host: str) -> http.client.HTTPConnection:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
-from launcher.model.notice import MOMENTS
+from launcher.model.notice import MOMENTS, may_be_reached
 from launcher.model.secret import fault_of_name, is_set_for_ranks
 from launcher.spec.values import (
     EnvName,
@@ -114,9 +114,18 @@ def url_fault(url: str) -> str:
         return "is no address of a web server; write it as https://HOST/PATH"
     if parts.username or parts.password:
         return "holds a password; keep the whole address as a secret and write url_secret: NAME"
+    if _is_forbidden(parts.hostname):
+        return "is an address that the server posts nothing to: one of the machine's own network"
     if len(url) > _LONGEST_URL:
         return f"has more than {_LONGEST_URL} characters"
     return ""
+
+
+def _is_forbidden(host: str) -> bool:
+    try:
+        return not may_be_reached(host)
+    except ValueError:  # a name: looked up, and judged, when something is posted
+        return False
 
 
 def _url(value: str) -> str:

@@ -124,7 +124,7 @@ def _near(tx: Connection, text: str) -> str:
     """The end of a complaint: the newer jobs whose ids look like the text."""
     newest = select(_jobs.c.id).order_by(*_newest_first()).limit(_LOOKED_AT)
     ids = list(tx.scalars(newest))
-    near = difflib.get_close_matches(text.lower(), ids, n=2, cutoff=0.7)
+    near = difflib.get_close_matches(text.lower(), [*ids, "last"], n=2, cutoff=0.7)
     by_random = {job_id.rpartition("-")[2]: job_id for job_id in ids}
     near = near or [
         by_random[part] for part in difflib.get_close_matches(text, by_random, n=1, cutoff=0.8)

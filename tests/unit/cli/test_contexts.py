@@ -7,6 +7,7 @@ import pytest
 from launcher.address import NamedServer, OwnServer, find_server
 from launcher.contexts import Context, Contexts, RayJobRef, contexts_file, load_contexts
 from launcher.errors import ConflictError, LauncherError, NotFoundError, SpecError
+from launcher.transport import CLUSTERS
 
 PROD = Context("prod", "http://prod:8080", "secret", RayJobRef("http://head:8265", "job-1"))
 
@@ -141,5 +142,22 @@ def test_people_are_told_which_server_they_speak_to(cli, fake, monkeypatch):
     monkeypatch.setattr("launcher.cli._output.is_read_by_people", lambda: True)
     Contexts().add(Context("prod", fake.url, fake.token)).use("prod").save()
     monkeypatch.delenv("LAUNCHER_SERVER")
-    assert f"server prod {fake.url}" in cli("list")[2]
+    assert f"server prod {fake.url}, no cluster\n" in cli("list")[2]
     assert "server" not in cli("list", "-o", "json")[1]
+
+
+@pytest.mark.parametrize(
+    ("clusters", "said"),
+    [("gpu", "cluster gpu"), ("gpu, lab (silent)", "clusters gpu, lab (silent)")],
+)
+def test_people_are_told_the_servers_clusters_once(cli, fake, monkeypatch, clusters, said):
+    monkeypatch.setattr("launcher.cli._output.is_read_by_people", lambda: True)
+    fake.add_job()
+    answer = type(fake).answer
+
+    def telling(self, *asked):
+        status, data, headers = answer(self, *asked)
+        return status, data, headers | {CLUSTERS: clusters}
+
+    monkeypatch.setattr(type(fake), "answer", telling)
+    assert cli("show", "digits")[2] == f"server {fake.url}, {said}\n"

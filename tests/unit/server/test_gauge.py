@@ -1,10 +1,11 @@
 """A disk that fills: told in every answer in time, and new work refused at last."""
 
 import pytest
-from players import sha256
+from players import Executor, node, sha256
 
+from launcher.server.floor import LIVE_S
 from launcher.server.gauge import judge
-from launcher.transport import NOTICE
+from launcher.transport import CLUSTERS, NOTICE
 
 GIB = 2**30
 
@@ -45,6 +46,15 @@ def test_every_answer_warns_while_the_disk_is_low_and_the_server_shows_it(server
     )
     assert server.get("/occupancy")["disk"]["is_low"]
     assert server.submit().status == 201  # it warns, and takes
+
+
+def test_every_answer_names_the_clusters_and_who_of_them_is_silent(server):
+    Executor(server, "lab").report(node("n1"))
+    server.monotonic.now += LIVE_S + 1
+    Executor(server, "gpu").report(node("n2"))
+    server.cycle()
+    told = server.ask("GET", "/jobs").headers[CLUSTERS.lower()]
+    assert sorted(told.split(", ")) == ["gpu", "lab (silent)"]
 
 
 def test_a_full_disk_refuses_new_work_in_words_and_takes_what_running_jobs_print(
