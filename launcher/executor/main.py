@@ -14,6 +14,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from launcher import __version__
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 BASE = "/api/v1/executor"
 POLL_S = 10.0
 REPORT_EVERY_S = 1.0
+STEADY_AFTER_S, STEADY_EVERY_S = 5.0, 3.0
+"""Reports that say the same for a while come less often: each takes CPU from a training here."""
 RENEW_EVERY_S = 3.0
 RETRY_S = 1.0
 FREEING_S, FREEING_POLL_S = 2.0, 0.1
@@ -184,6 +187,7 @@ class Executor:
             except LauncherError as error:
                 log.info("no wishes: %s", error)
                 time.sleep(RETRY_S)
+                self._news.set()  # a server that was away knows no report of ours
                 continue
             desired = decode(Desired, answer.json())
             seen = desired.version
@@ -254,20 +258,26 @@ class Executor:
 
     def _report_all(self) -> None:
         connection = self._connect()
+        said, changed_at = None, time.monotonic()
         while True:
-            self._news.wait(REPORT_EVERY_S)
+            is_steady = time.monotonic() - changed_at > STEADY_AFTER_S
+            self._news.wait(STEADY_EVERY_S if is_steady else REPORT_EVERY_S)
             self._news.clear()
             blind_s = time.monotonic() - self._seen_at
             if blind_s > BLIND_S:
                 log.error("Ray did not answer for %.0f s: leaving", blind_s)
                 os._exit(1)
+            report = self._report(blind_s)
+            if said != (said := _lasting(report)):
+                changed_at = time.monotonic()
             try:
                 answer = connection.request(
-                    "POST", f"{BASE}/report", json=encode(self._report(blind_s)), repeatable=True
+                    "POST", f"{BASE}/report", json=encode(report), repeatable=True
                 )
                 self._receipt = str(answer.json()["receipt"])
             except LauncherError as error:
                 log.info("report not taken: %s", error)
+                changed_at = time.monotonic()
                 time.sleep(RETRY_S)
 
     def _report(self, blind_s: float) -> Report:
@@ -276,3 +286,12 @@ class Executor:
         held = [held.report(living) for held in list(self._holdings.values())]
         orphans = [AllocationReport(name, "orphan") for name in sorted(self._orphans)]
         return Report(self._cluster, self._fence, nodes, (*held, *orphans), self._receipt)
+
+
+def _lasting(report: Report) -> Report:
+    """What a report says, without what each one says anew."""
+
+    def still(held: AllocationReport) -> AllocationReport:
+        return replace(held, agents=tuple(replace(one, silent_s=0.0) for one in held.agents))
+
+    return replace(report, allocations=tuple(map(still, report.allocations)), receipt="")

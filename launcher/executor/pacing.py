@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-CHECK_EVERY_S = 0.15
-"""How soon something new is seen."""
+CHECK_EVERY_S, QUIET_CHECK_EVERY_S = 0.15, 0.4
+"""How soon something new is seen; of ranks that were quiet for a while: a look costs CPU, too."""
+QUIET_AFTER_S = 10.0
 STEADY_EVERY_S = 1.0
 BURST = 5.0
 """Shipments that may follow each other faster, after as many seconds of quiet."""
@@ -19,7 +20,7 @@ class Pace:
     """
 
     def __init__(self, now: float) -> None:
-        self._credit, self._at = BURST, now
+        self._credit, self._at, self._shipped_at = BURST, now, now
 
     def pause(self, *, shipped: bool, took_s: float, now: float) -> float:
         """Seconds to wait before the next look.
@@ -33,5 +34,8 @@ class Pace:
         self._at = now
         if shipped:
             self._credit -= 1.0
+            self._shipped_at = now
+        is_quiet = now - self._shipped_at > QUIET_AFTER_S
+        check_s = QUIET_CHECK_EVERY_S if is_quiet else CHECK_EVERY_S
         lacking_s = (1.0 - self._credit) * STEADY_EVERY_S
-        return max(CHECK_EVERY_S, took_s / SHARE, lacking_s)
+        return max(check_s, took_s / SHARE, lacking_s)

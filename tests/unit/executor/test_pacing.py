@@ -2,7 +2,15 @@ from __future__ import annotations
 
 import itertools
 
-from launcher.executor.pacing import BURST, CHECK_EVERY_S, SHARE, STEADY_EVERY_S, Pace
+from launcher.executor.pacing import (
+    BURST,
+    CHECK_EVERY_S,
+    QUIET_AFTER_S,
+    QUIET_CHECK_EVERY_S,
+    SHARE,
+    STEADY_EVERY_S,
+    Pace,
+)
 
 
 def shipments(pace: Pace, *, until: float, every_s: float, begin: float = 0.0) -> list[float]:
@@ -28,8 +36,14 @@ def test_a_steady_stream_is_shipped_at_once_at_first_and_then_once_a_second() ->
 def test_a_line_after_a_pause_is_shipped_as_soon_as_it_is_seen() -> None:
     pace = Pace(0.0)
     shipments(pace, until=50.0, every_s=0.0)
-    assert pace.pause(shipped=False, took_s=0.0, now=60.0) == CHECK_EVERY_S
+    assert pace.pause(shipped=False, took_s=0.0, now=55.0) == CHECK_EVERY_S
     assert pace.pause(shipped=True, took_s=0.0, now=61.0) == CHECK_EVERY_S
+
+
+def test_ranks_that_were_quiet_for_long_are_looked_at_less_often_until_they_speak() -> None:
+    pace = Pace(0.0)
+    assert pace.pause(shipped=False, took_s=0.0, now=QUIET_AFTER_S + 1) == QUIET_CHECK_EVERY_S
+    assert pace.pause(shipped=True, took_s=0.0, now=QUIET_AFTER_S + 2) == CHECK_EVERY_S
 
 
 def test_a_rare_line_never_waits() -> None:
