@@ -28,6 +28,8 @@ class RankExitView:
     stopped: bool = False
     """The gang's stop ended it, so its code says nothing about the program."""
     tail: str = ""
+    peak_memory: int = 0
+    """Bytes that its largest process had in memory at most; 0: not known."""
 
 
 @dataclass(frozen=True)

@@ -140,7 +140,7 @@ def _hear_all_signals() -> None:
 
 def reap(ranks: dict[int, int]) -> None:
     """Tell the agent of every rank that ended."""
-    for pid, status in ended():
+    for pid, status, peak in ended():
         rank = ranks.pop(pid, None)
         if rank is None:
             continue  # a daemon, ours since its parent ended
@@ -149,14 +149,18 @@ def reap(ranks: dict[int, int]) -> None:
             os.killpg(pid, signal.SIGKILL)
         if not ranks:
             bury_orphans()
-        say({"exit": rank, "code": os.waitstatus_to_exitcode(status)})
+        say({"exit": rank, "code": os.waitstatus_to_exitcode(status), "peak": peak})
 
 
-def ended() -> Iterator[tuple[int, int]]:
-    """Children that ended, with their wait status."""
+def ended() -> Iterator[tuple[int, int, int]]:
+    """Children that ended, with their wait status and the most memory they had, in bytes.
+
+    Of a child and those that it waited for, the largest; the kernel counts in KiB.
+    """
     with contextlib.suppress(ChildProcessError):  # there is none at all
-        while (child := os.waitpid(-1, os.WNOHANG)) != (0, 0):
-            yield child
+        while (child := os.wait4(-1, os.WNOHANG))[0]:
+            pid, status, used = child
+            yield pid, status, used.ru_maxrss * 1024
 
 
 def send(pid: int, number: int, *, whole_session: bool) -> None:
@@ -165,10 +169,10 @@ def send(pid: int, number: int, *, whole_session: bool) -> None:
         if whole_session:
             try:
                 os.killpg(pid, number)
-                return
-            except ProcessLookupError:
-                pass  # it was just forked: it leads no group yet
-        os.kill(pid, number)
+            except ProcessLookupError:  # it was just forked: it leads no group yet
+                os.kill(pid, number)
+        else:
+            os.kill(pid, number)
 
 
 def bury(belongs: Callable[[int], bool]) -> set[int]:

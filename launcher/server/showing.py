@@ -217,7 +217,9 @@ def _attempt(attempt: Attempt, *, with_exits: bool) -> views.AttemptView:
         ending=verdict.ending.value if verdict else None,
         words=verdict.words if verdict else None,
         first_failing=verdict.first_failing if verdict else None,
-        exits=tuple(views.RankExitView(e.rank, e.code, e.stopped, e.tail) for e in exits),
+        exits=tuple(
+            views.RankExitView(e.rank, e.code, e.stopped, e.tail, e.peak_memory) for e in exits
+        ),
     )
 
 

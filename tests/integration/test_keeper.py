@@ -130,6 +130,13 @@ def test_a_rank_that_a_signal_ended_is_told_so(keeper: Keeper) -> None:
     assert keeper.code() == -11
 
 
+def test_the_most_memory_that_a_rank_had_is_told(keeper: Keeper) -> None:
+    keeper.run("held = bytearray(1 << 27)")
+    assert keeper.code() == 0
+    [told] = [told for told in keeper.said if told.get("exit") == 0]
+    assert 1 << 27 < told["peak"] < 1 << 28
+
+
 def test_both_outputs_of_a_rank_are_in_its_log_in_order(keeper: Keeper) -> None:
     keeper.start("bash", "-c", "echo a; echo b >&2; printf '\\377c'")
     assert keeper.code() == 0

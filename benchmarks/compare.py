@@ -1,0 +1,88 @@
+"""What the frameworks cost and give on one task: jobs/digits in all of them, side by side.
+
+    python benchmarks/compare.py > docs/comparison.md
+
+`make compare` does it. A framework that this Python has not is left out, and named.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+
+from embedded import LAUNCHER, WORKERS, Embedded, embedded
+from measuring import machine_line, say
+
+from launcher.spec.load import load_spec
+
+JOBS = Path(__file__).parents[1] / "jobs" / "digits"
+ROUNDS = 3
+"""Of each the median run counts, by its wall time."""
+_MODULES = {"pytorch": "torch", "tensorflow": "tensorflow", "horovod": "horovod", "jax": "jax"}
+
+
+def main() -> None:
+    specs = sorted(JOBS.glob("*.yaml"))
+    missing = [spec.stem for spec in specs if not _is_there(spec)]
+    chosen = []
+    with embedded() as cluster:
+        for spec in specs:
+            if spec.stem not in missing:
+                runs = [_run(cluster, spec) for _ in range(ROUNDS)]
+                chosen.append(sorted(runs, key=lambda run: run[0])[ROUNDS // 2][1])
+        table = _launcher("compare", *chosen, "-o", "markdown", "--no-chart")
+    print(_page(table, missing), end="")
+
+
+def _is_there(spec: Path) -> bool:
+    read = load_spec(spec)
+    wanted = [_MODULES.get(read.framework, read.framework)]
+    if read.framework == "keras":
+        wanted.append(read.keras.backend)
+    return all(importlib.util.find_spec(_MODULES.get(name, name)) for name in wanted)
+
+
+def _run(cluster: Embedded, spec: Path) -> tuple[float, str]:
+    """Seconds from submit to end, and the job."""
+    say(spec.stem)
+    read = load_spec(spec, [f"resources.workers={WORKERS}", "resources.gpus_per_worker=0"])
+    job = cluster.await_end(cluster.client.submit(read, python=sys.executable).job.id)
+    assert job.ended_at is not None
+    return job.ended_at - job.submitted_at, job.id
+
+
+def _launcher(*words: str) -> str:
+    return subprocess.run([LAUNCHER, *words], capture_output=True, text=True, check=True).stdout
+
+
+def _page(table: str, missing: list[str]) -> str:
+    paragraphs = [
+        "# One task in all frameworks",
+        f"Made by `make compare` on {datetime.now(timezone.utc):%Y-%m-%d}; not written by hand.",
+        _INTRODUCTION.format(workers=WORKERS, rounds=ROUNDS),
+        machine_line(),
+        table.rstrip(),
+    ]
+    if missing:
+        paragraphs.append(f"Left out, as this Python lacks what they need: {', '.join(missing)}.")
+    return "\n\n".join([*paragraphs, _WORDS])
+
+
+_INTRODUCTION = (
+    "[jobs/digits](../jobs/digits) is one network (64-128-10), one data set and one recipe, "
+    "written as each framework's own users write it. {workers} workers on CPUs; of {rounds} runs "
+    "each, the one with the median wall time."
+)
+_WORDS = """\
+- *wall time*: from the start of the ranks to the end of the job; *to first step*: from the grant of
+  its resources to the first figure that it printed or reported, imports included.
+- *peak memory*: of the largest rank. With `mirrored` that is the whole training.
+- *program lines*: code alone, with the files of the folder that it imports.
+"""
+
+
+if __name__ == "__main__":
+    main()

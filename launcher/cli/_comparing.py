@@ -1,0 +1,188 @@
+"""What several jobs cost and gave, as rows of words. Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from launcher.charts import Curve
+from launcher.cli import _words
+from launcher.spec.again import differences
+from launcher.units import format_duration, format_size
+from launcher.views import JobView, Series
+
+NOTHING = "-"
+_PEAKS_LOW = re.compile(r"loss|error|(?<![a-z])(err|mae|mse|rmse|ppl|perplexity|wer|cer)(?![a-z])")
+"""Names of metrics of which the lowest value is the best."""
+_ONCE = frozenset({"parameters", "params", "num_parameters", "n_parameters"})
+"""Metrics by which a program tells how many parameters its model has."""
+_RATES = frozenset({"samples_per_s", "samples_per_sec", "samples_per_second", "samples/s"})
+_OWN_KEYS = frozenset({"name", "workdir"})
+"""Keys of a spec of which every job has its own."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A job with what is needed to compare it. `lines`: of its program; None: not known."""
+
+    job: JobView
+    curves: tuple[Series, ...]
+    lines: int | None = None
+
+    def curve(self, name: str) -> Series | None:
+        """Of the lowest rank that has it."""
+        found = [curve for curve in self.curves if curve.name == name and curve.points]
+        return min(found, key=lambda curve: curve.rank, default=None)
+
+
+Row = tuple[str, list[str]]
+"""What it is, and its words for each job."""
+
+
+def rows(compared: Sequence[Compared]) -> list[Row]:
+    """Everything worth comparing, without what none of them has."""
+    facts: list[tuple[str, Callable[[Compared], str]]] = [
+        ("state", lambda one: one.job.state),
+        ("framework", lambda one: one.job.framework),
+        ("takes", lambda one: _words.gang(one.job)),
+        ("wall time", lambda one: _seconds(wall_s(one.job))),
+        ("to first step", lambda one: _seconds(first_step_s(one))),
+        ("steps/s", lambda one: _number(steps_per_s(one))),
+        ("samples/s", lambda one: _number(_typical(one, _RATES))),
+        ("peak memory", lambda one: _size(peak_memory(one.job))),
+        ("parameters", lambda one: _whole(_last(one, _ONCE))),
+        ("program lines", lambda one: NOTHING if one.lines is None else str(one.lines)),
+    ]
+    facts += [(name, _metric(name)) for name in metrics(compared)]
+    found = [(words, [fact(one) for one in compared]) for words, fact in facts]
+    return [
+        (words, cells)
+        for words, cells in [*found, *_other_keys([one.job.spec or {} for one in compared])]
+        if any(cell != NOTHING for cell in cells)
+    ]
+
+
+def metrics(compared: Sequence[Compared]) -> list[str]:
+    """Names of curves, those that most jobs have first."""
+    names = [curve.name for one in compared for curve in one.curves if curve.points]
+    counts = {
+        name: sum(one.curve(name) is not None for one in compared)
+        for name in dict.fromkeys(names)
+        if name not in _ONCE | _RATES
+    }
+    return sorted(counts, key=lambda name: -counts[name])
+
+
+def curves(compared: Sequence[Compared], metric: str, *, by_time: bool) -> list[Curve]:
+    """The curves of one metric; x is the step, or the seconds since the job's first step."""
+    found = []
+    for one in compared:
+        curve = one.curve(metric)
+        if curve is not None:
+            began = min((moment for _, _, moment, _ in curve.points), default=0.0)
+            points = tuple(
+                (moment - began if by_time else float(step), value)
+                for step, value, moment, _ in curve.points
+            )
+            found.append(Curve(f"{one.job.name} ({one.job.id})", points))
+    return found
+
+
+def wall_s(job: JobView) -> float | None:
+    """From the first start of its ranks to its end; its attempts' pauses included."""
+    starts = [attempt.started_at for attempt in job.attempts if attempt.started_at]
+    ends = [attempt.ended_at for attempt in job.attempts if attempt.ended_at]
+    return max(ends) - min(starts) if starts and ends and job.is_over else None
+
+
+def first_step_s(one: Compared) -> float | None:
+    """From the grant of its resources to the first point that it reported."""
+    granted = [attempt.granted_at for attempt in one.job.attempts if attempt.granted_at]
+    moments = [curve.points[0][2] for curve in one.curves if curve.points]
+    return max(min(moments) - min(granted), 0.0) if granted and moments else None
+
+
+def steps_per_s(one: Compared) -> float | None:
+    """Median over the reports of its most frequent curve, each by the time since the one before."""
+    curve = max(one.curves, key=lambda curve: len(curve.points), default=None)
+    rates = [
+        (step - before[0]) / (moment - before[2])
+        for before, (step, _, moment, attempt) in pairwise(curve.points if curve else ())
+        if attempt == before[3] and moment > before[2] and step > before[0]
+    ]
+    return statistics.median(rates) if rates else None
+
+
+def peak_memory(job: JobView) -> int:
+    """Bytes of the rank that had most, in any attempt."""
+    return max((end.peak_memory for one in job.attempts for end in one.exits), default=0)
+
+
+def best(name: str, values: Sequence[float]) -> float | None:
+    """The lowest of a loss or an error, else the highest.
+
+    >>> best("val_loss", [3.0, 1.0, 2.0]), best("accuracy", [0.5, 0.9, 0.7])
+    (1.0, 0.9)
+    """
+    known = [value for value in values if math.isfinite(value)]
+    if not known:
+        return None
+    return min(known) if _PEAKS_LOW.search(name.lower()) else max(known)
+
+
+def _metric(name: str) -> Callable[[Compared], str]:
+    def words(one: Compared) -> str:
+        curve = one.curve(name)
+        if curve is None:
+            return NOTHING
+        values = [value for _, value, _, _ in curve.points]
+        last, top = values[-1], best(name, values)
+        more = f" (best {_words.number(top)})" if top is not None and top != last else ""
+        return f"{_words.number(last)}{more}"
+
+    return words
+
+
+def _other_keys(specs: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
+    """Keys of the specs of which not all have the same value."""
+    first, *others = specs
+    changes = [
+        {change.key: change for change in differences(first, other) if change.key not in _OWN_KEYS}
+        for other in others
+    ]
+    for key in dict.fromkeys(key for found in changes for key in found):
+        before = next(found[key].before for found in changes if key in found)
+        yield key, [before, *(found[key].after if key in found else before for found in changes)]
+
+
+def _last(one: Compared, names: frozenset[str]) -> float | None:
+    values = [curve.points[-1][1] for curve in one.curves if curve.name in names and curve.points]
+    return values[0] if values else None
+
+
+def _typical(one: Compared, names: frozenset[str]) -> float | None:
+    values = [
+        value for curve in one.curves if curve.name in names for _, value, _, _ in curve.points
+    ]
+    return statistics.median(values) if values else None
+
+
+def _seconds(value: float | None) -> str:
+    return NOTHING if value is None else format_duration(round(value, 1))
+
+
+def _number(value: float | None) -> str:
+    return NOTHING if value is None else _words.number(value)
+
+
+def _whole(value: float | None) -> str:
+    return NOTHING if value is None or not math.isfinite(value) else f"{value:,.0f}"
+
+
+def _size(value: int) -> str:
+    return format_size(value) if value else NOTHING
