@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from launcher.cli import _output, _words
-from launcher.cli._options import output_option
+from launcher.cli._options import FILLED, output_option
 
 if TYPE_CHECKING:
     from launcher.cli.checks.finding import Finding
@@ -24,12 +24,40 @@ _SECRET_PARTS = ("TOKEN", "SECRET", "PASSWORD", "KEY", "CREDENTIAL")
 
 @click.command()
 @click.option("--report", is_flag=True, help="Text to paste into an issue; holds no secret.")
+@click.option(
+    "--install",
+    type=click.Choice(["horovod"]),
+    help="Build what no package index has ready, and install it; checks nothing.",
+)
+@click.option(
+    "--python",
+    type=FILLED,
+    metavar="PATH",
+    help="With --install: the python that gets it. Without it: the one that would run a job here.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    metavar="N",
+    help="With --install: compilers at a time. Without it: by CPUs and memory.",
+)
 @output_option()
-def command(report: bool, output: str) -> int:
+def command(
+    report: bool, install: str | None, python: str | None, jobs: int | None, output: str
+) -> int:
     """Check this machine, the server and its clusters; says what to do about each fault.
 
-    Starts nothing and changes nothing. The exit code is 1 when something is broken.
+    Starts nothing and changes nothing, but with --install. The exit code is 1 when something is
+    broken.
     """
+    if install:
+        from launcher.cli.installing.horovod import install_horovod
+
+        install_horovod(python, jobs)
+        return 0
+    for option, value in (("--python", python), ("--jobs", jobs)):
+        if value is not None:
+            raise click.UsageError(f"{option} belongs to --install")
     from launcher.address import OwnServer, find_server, state_dir
     from launcher.cli.checks.machine import check_machine
     from launcher.cli.checks.server import check_server
