@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 
 from launcher.cli import _output, _words
-from launcher.cli.live.lines import LineCutter, prefix, visible
+from launcher.cli.live.lines import LineCutter, collapsed, prefix, visible
 from launcher.client import Client
 from launcher.errors import NotFoundError
 from launcher.views import JobView, LogStream
@@ -21,9 +21,10 @@ def show(
     attempt: int | None,
     tail: int | None,
     grep: re.Pattern[bytes] | None,
+    raw: bool = False,
     stream: str = "log",
 ) -> None:
-    """Prints the output of an attempt, rank after rank."""
+    """Prints the output of an attempt, rank after rank. `raw`: byte for byte in any case."""
     every = client.log_streams(job.id)
     streams = _chosen([one for one in every if one.stream == stream], job, ranks, attempt)
     if not streams:
@@ -31,11 +32,12 @@ def show(
         gone = _words.removed(job, "logs")
         told = f"{job.id}: {gone}" if gone else _nothing_yet(job.id, stream, has_setup=has_setup)
         _output.note(told)
-    raw = len(streams) == 1 and grep is None and not sys.stdout.isatty()
+    raw = raw or (len(streams) == 1 and grep is None and not sys.stdout.isatty())
+    whole = raw and len(streams) == 1 and grep is None
     for one in streams:
         pieces = _pieces(client, job.id, one, tail)
         label = prefix(one.rank, colour=_output.wants_colour()) if len(streams) > 1 else ""
-        for chunk in pieces if raw else _lines(pieces, label, grep):
+        for chunk in pieces if whole else _lines(pieces, label, grep, raw=raw):
             sys.stdout.buffer.write(chunk)
 
 
@@ -73,19 +75,22 @@ def _pieces(client: Client, job: str, stream: LogStream, tail: int | None) -> It
     return client.log(job, stream.attempt, stream.rank, stream=stream.stream)
 
 
-def _lines(pieces: Iterable[bytes], label: str, grep: re.Pattern[bytes] | None) -> Iterator[bytes]:
+def _lines(
+    pieces: Iterable[bytes], label: str, grep: re.Pattern[bytes] | None, *, raw: bool
+) -> Iterator[bytes]:
     cutter = LineCutter()
     for piece in pieces:
-        yield from _chosen_lines(cutter.feed(piece), label, grep)
+        yield from _chosen_lines(cutter.feed(piece), label, grep, raw=raw)
     if cutter.rest:
-        yield from _chosen_lines([cutter.rest], label, grep)
+        yield from _chosen_lines([cutter.rest], label, grep, raw=raw)
 
 
 def _chosen_lines(
-    lines: Iterable[bytes], label: str, grep: re.Pattern[bytes] | None
+    lines: Iterable[bytes], label: str, grep: re.Pattern[bytes] | None, *, raw: bool
 ) -> Iterator[bytes]:
     terminal = sys.stdout.isatty()
     for line in lines:
-        if grep is None or grep.search(line):
-            shown = visible(line).encode() if terminal else line
+        left = line if raw else collapsed(line)
+        if grep is None or grep.search(left):
+            shown = visible(left).encode() if terminal and not raw else left
             yield label.encode() + shown + b"\n"

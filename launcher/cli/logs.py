@@ -26,6 +26,7 @@ from launcher.errors import SpecError
 )
 @click.option("-n", "--tail", type=click.IntRange(0), help="Begin with so many last lines.")
 @click.option("-g", "--grep", metavar="REGEX", help="Only lines in which this is found.")
+@click.option("--raw", is_flag=True, help="Byte for byte, also on a terminal.")
 @click.option("--setup", is_flag=True, help="What was said while its environment was made.")
 def command(
     *,
@@ -35,9 +36,14 @@ def command(
     attempt: int | None,
     tail: int | None,
     grep: str | None,
+    raw: bool,
     setup: bool,
 ) -> int:
-    """What a job printed: every rank's output, byte for byte when it goes to a file or pipe."""
+    """What a job printed, of every rank.
+
+    One rank's output goes to a file or pipe byte for byte. Elsewhere a line that was drawn anew, as
+    a progress bar, is shown as it was left.
+    """
     try:
         pattern = re.compile(grep.encode()) if grep is not None else None
     except re.error as error:
@@ -49,11 +55,25 @@ def command(
         from launcher.cli.live import watch
 
         return watch.logs(
-            client, found, ranks=ranks, attempt=attempt, tail=tail, grep=pattern, stream=stream
+            client,
+            found,
+            ranks=ranks,
+            attempt=attempt,
+            tail=tail,
+            grep=pattern,
+            raw=raw,
+            stream=stream,
         )
     from launcher.cli import _printed
 
     _printed.show(
-        client, found, ranks=ranks, attempt=attempt, tail=tail, grep=pattern, stream=stream
+        client,
+        found,
+        ranks=ranks,
+        attempt=attempt,
+        tail=tail,
+        grep=pattern,
+        raw=raw,
+        stream=stream,
     )
     return 0

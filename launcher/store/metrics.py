@@ -19,13 +19,17 @@ from sqlalchemy import Connection, and_, bindparam, delete, select, update
 from launcher.model.metric import MetricPoint
 from launcher.store import dialect
 from launcher.store.database import Database
+from launcher.store.event_records import reader
 from launcher.store.packing import Columns, pack, unpack
 from launcher.store.rows import from_row, row_of
-from launcher.store.spooled import SpoolState, read_stretch
+from launcher.store.spooled import SpoolState, read_again, read_stretch
 from launcher.store.tables import batches as _batches
 from launcher.store.tables import series as _series
 from launcher.store.tables import spools as _spools
+from launcher.store.tables import unread as _unread
 
+SPOOL = "spool"
+"""The stream that a rank reports into."""
 _BATCHES_A_READ = 1000
 _POINTS_A_READ = 10_000
 
@@ -90,7 +94,15 @@ class Metrics:
         self._database = database
         self._turn = threading.Lock()
 
-    def append(self, job_id: str, attempt: int, rank: int, offset: int, data: bytes) -> int:
+    def append(  # noqa: PLR0917 - a stream's name has four parts
+        self,
+        job_id: str,
+        attempt: int,
+        rank: int,
+        offset: int,
+        data: bytes,
+        stream: str = SPOOL,
+    ) -> int:
         """Take the lines that follow what is stored; gives the length of the spool after.
 
         What is stored already is passed over, and so is all when bytes before it are missing: the
@@ -100,22 +112,31 @@ class Metrics:
             DiskFullError: nothing was taken.
         """
         with self._turn, self._database.begin() as tx:
-            key = {"job_id": job_id, "attempt": attempt, "rank": rank}
+            key = {"job_id": job_id, "attempt": attempt, "rank": rank, "stream": stream}
             state = _spool(tx, key)
             if not 0 <= offset <= state.length < offset + len(data):
                 return state.length
-            stretch = read_stretch(data[state.length - offset :], state)
+            stretch = read_stretch(data[state.length - offset :], state, reader)
+            if stretch.unread:
+                about = {"job_id": job_id, "attempt": attempt, "rank": rank}
+                tx.execute(_unread.insert(), about | {"lines": b"\n".join(stretch.unread)})
             tx.execute(dialect.upsert(tx, _spools), row_of(stretch.state, _spools) | key)
             if stretch.series:
                 _save_points(tx, job_id, attempt, rank, stretch.series)
             return stretch.state.length
 
-    def skip(
-        self, job_id: str, attempt: int, rank: int, offset: int, count: int
+    def skip(  # noqa: PLR0917 - a stream's name has four parts
+        self,
+        job_id: str,
+        attempt: int,
+        rank: int,
+        offset: int,
+        count: int,
+        stream: str = SPOOL,
     ) -> tuple[int, int]:
         """Take `count` bytes of a spool for missing; gives its length before and after."""
         with self._turn, self._database.begin() as tx:
-            key = {"job_id": job_id, "attempt": attempt, "rank": rank}
+            key = {"job_id": job_id, "attempt": attempt, "rank": rank, "stream": stream}
             state = _spool(tx, key)
             end = offset + count
             if not 0 <= offset <= state.length < end:
@@ -194,7 +215,9 @@ class Metrics:
     def progress_of(self, job_ids: Collection[str]) -> dict[str, StoredProgress]:
         """`progress` of many jobs at once, by job."""
         reported = and_(_spools.c.job_id.in_(job_ids), _spools.c.step.is_not(None))
-        query = select(_spools).where(reported).order_by(_spools.c.attempt.desc(), _spools.c.rank)
+        # What a rank says of itself counts before what its agent saw.
+        order = (_spools.c.attempt.desc(), _spools.c.rank, _spools.c.stream.desc())
+        query = select(_spools).where(reported).order_by(*order)
         found: dict[str, StoredProgress] = {}
         with self._database.read() as tx:
             for row in tx.execute(query).mappings():
@@ -213,13 +236,36 @@ class Metrics:
     def forget(self, job_ids: Collection[str]) -> None:
         """Delete every point of these jobs."""
         with self._turn, self._database.begin() as tx:
-            for table in (_batches, _series, _spools):
+            for table in (_batches, _series, _spools, _unread):
                 tx.execute(delete(table).where(table.c.job_id.in_(job_ids)))
 
     def drop_points(self, job_id: str) -> None:
         """Delete the points of a job; the last value of each series stays."""
         with self._turn, self._database.begin() as tx:
-            tx.execute(delete(_batches).where(_batches.c.job_id == job_id))
+            for table in (_batches, _unread):
+                tx.execute(delete(table).where(table.c.job_id == job_id))
+
+    def has_unread(self, job_id: str) -> bool:
+        """Whether records of the job's event files wait for tensorboard to be installed here."""
+        query = select(_unread.c.id).where(_unread.c.job_id == job_id).limit(1)
+        with self._database.read() as tx:
+            return tx.execute(query).first() is not None
+
+    def read_kept(self) -> None:
+        """Read what was kept unread, if it can be read by now."""
+        with self._database.read() as tx:
+            waiting = tx.scalars(select(_unread.c.id).order_by(_unread.c.id)).all()
+        if not waiting or reader() is None:
+            return
+        for number in waiting:
+            with self._turn, self._database.begin() as tx:
+                row = tx.execute(select(_unread).where(_unread.c.id == number)).first()
+                if row is None:
+                    continue
+                series = read_again(row.lines.split(b"\n"), reader)
+                if series:
+                    _save_points(tx, row.job_id, row.attempt, row.rank, series)
+                tx.execute(delete(_unread).where(_unread.c.id == number))
 
     def unreadable(self, job_id: str) -> int:
         """Lines of the job's spools that were no records."""

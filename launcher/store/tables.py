@@ -275,6 +275,8 @@ spools = Table(
     Column("job_id", Text, primary_key=True),
     Column("attempt", Integer, primary_key=True, autoincrement=False),
     Column("rank", Integer, primary_key=True, autoincrement=False),
+    # `spool`: the rank's own; `observed`: what its agent read by itself.
+    Column("stream", Text, primary_key=True, server_default="spool"),
     Column("length", BigInteger, nullable=False),
     Column("records", BigInteger, nullable=False),
     Column("unreadable", BigInteger, nullable=False),
@@ -312,5 +314,17 @@ batches = Table(
     Column("data", LargeBinary, nullable=False),
     Index(None, "job_id", "id"),
     Index(None, "series_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+unread = Table(
+    "unread",
+    points,
+    Column("id", BigId, primary_key=True),
+    Column("job_id", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("rank", Integer, nullable=False),
+    Column("lines", LargeBinary, nullable=False),
+    Index(None, "job_id"),
     sqlite_autoincrement=True,
 )

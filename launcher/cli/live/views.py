@@ -12,7 +12,7 @@ from typing import Protocol
 
 from launcher.cli import _output, _words
 from launcher.cli.live.board import Board
-from launcher.cli.live.lines import prefix, visible
+from launcher.cli.live.lines import collapsed, prefix, visible
 from launcher.cli.live.screen import Screen
 from launcher.cli.live.status import StatusPainter
 
@@ -108,13 +108,16 @@ class TerminalView:
 class PlainView:
     """The output as it is on stdout, words about it on stderr; the cursor never moves back."""
 
-    def __init__(self, *, labelled: bool, grep: re.Pattern[bytes] | None, quiet: bool) -> None:
+    def __init__(
+        self, *, labelled: bool, grep: re.Pattern[bytes] | None, quiet: bool, raw: bool = False
+    ) -> None:
         self._labelled = labelled
         self._grep = grep
         self._quiet = quiet
         self._told = ""
         self._told_at = 0.0
-        self._harmless = sys.stdout.isatty()
+        self._harmless = sys.stdout.isatty() and not raw
+        self._raw = raw
         self._whole = not labelled and grep is None and not self._harmless
 
     def chunk(self, rank: int, data: bytes) -> None:  # noqa: ARG002 - only one rank is shown so
@@ -127,8 +130,9 @@ class PlainView:
             return
         label = prefix(rank, colour=_output.wants_colour()).encode() if self._labelled else b""
         for line in lines:
-            if self._grep is None or self._grep.search(line):
-                shown = visible(line).encode() if self._harmless else line
+            left = line if self._raw else collapsed(line)
+            if self._grep is None or self._grep.search(left):
+                shown = visible(left).encode() if self._harmless else left
                 sys.stdout.buffer.write(label + shown + b"\n")
         sys.stdout.buffer.flush()
 

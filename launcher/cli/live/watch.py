@@ -32,7 +32,7 @@ _EXIT_CODES = {
 
 def to_the_end(client: Client, job: JobView) -> int:
     """Follows a job, tells its outcome and gives the exit code of it."""
-    view = _view(job, labelled=job.workers > 1, grep=None, quiet=False)
+    view = _view(job, labelled=job.workers > 1, grep=None)
     board = Board(job)
     try:
         _Watch(view, board).run(client.follow(job.id))
@@ -52,11 +52,14 @@ def logs(
     attempt: int | None,
     tail: int | None,
     grep: re.Pattern[bytes] | None,
+    raw: bool = False,
     stream: str = "log",
 ) -> int:
-    """Shows the output of a job as it comes, until the job ends."""
+    """Shows the output of a job as it comes, until the job ends. `raw`: byte for byte."""
     several = job.workers > 1 and len(ranks) != 1
-    view = _view(job, labelled=several, grep=grep, quiet=True)
+    view: LiveView = PlainView(labelled=several, grep=grep, quiet=True, raw=raw)
+    if is_terminal() and not raw:
+        view = TerminalView(job.id, labelled=several, grep=grep)
     board = Board(job)
     newest = job.attempt.number if job.attempt else 1
     wanted = range(attempt, attempt + 1) if attempt is not None else range(newest, 10**9)
@@ -130,10 +133,10 @@ class _Watch:
         return self._cutters[key].rest
 
 
-def _view(job: JobView, *, labelled: bool, grep: re.Pattern[bytes] | None, quiet: bool) -> LiveView:
+def _view(job: JobView, *, labelled: bool, grep: re.Pattern[bytes] | None) -> LiveView:
     if is_terminal():
         return TerminalView(job.id, labelled=labelled, grep=grep)
-    return PlainView(labelled=labelled, grep=grep, quiet=quiet)
+    return PlainView(labelled=labelled, grep=grep, quiet=False)
 
 
 def _pumped(messages: Iterator[Message]) -> Iterator[Message | None]:
