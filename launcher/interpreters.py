@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,12 +21,11 @@ _OF_A_TOOL = ("pipx_metadata.json", "uv-receipt.toml")
 """What pipx and uv leave in an environment that holds one tool and nothing of a project."""
 _BASE_NAMES = frozenset({"base", "root"})
 _ASK = (
-    "import importlib.util, sys;"
-    "print(*sys.version_info[:3], sep='.', end=' ');"
-    "print(*[name for name in sys.argv[1:] if not importlib.util.find_spec(name)])"
+    "-c",
+    """import sys; print('{"python": "%d.%d.%d"}' % sys.version_info[:3])""",
 )
 _LONGEST_S = 30.0
-_VERSION = re.compile(r"\d+\.\d+\.\d+")
+_VERSION = re.compile(r'"python": "(\d+\.\d+\.\d+)"')
 
 
 @dataclass(frozen=True)
@@ -38,11 +37,12 @@ class Interpreter:
 
 @dataclass(frozen=True)
 class Findings:
-    """What an interpreter says of itself. `missing`: modules that were asked for in vain."""
+    """What an interpreter says of itself."""
 
     path: str
     version: str = ""
-    missing: tuple[str, ...] = ()
+    output: str = ""
+    """All that it printed."""
     problem: str = ""
     """Why it says nothing; empty when it does."""
 
@@ -105,15 +105,15 @@ def _is_safe(environment: Path) -> bool:
 
 
 class Inquiry:
-    """Asks an interpreter for its version and its modules, without importing any; begun at once.
+    """Asks an interpreter for its version, and what else it can tell; begun at once.
 
     Args:
         path: of the interpreter.
-        modules: names to look for.
+        question: arguments for it, of a program that prints JSON with its version as `python`.
     """
 
-    def __init__(self, path: str, modules: tuple[str, ...] = ()) -> None:
-        self._path, self._modules = path, modules
+    def __init__(self, path: str, question: Sequence[str] = ()) -> None:
+        self._path, self._question = path, tuple(question) or _ASK
         self._findings = Findings(path, problem="no answer yet")
         self._thread = threading.Thread(target=self._ask, name="inquiry", daemon=True)
         self._thread.start()
@@ -124,14 +124,14 @@ class Inquiry:
         return self._findings
 
     def _ask(self) -> None:
-        self._findings = _asked(self._path, self._modules)
+        self._findings = _asked(self._path, self._question)
 
 
-def _asked(path: str, modules: tuple[str, ...]) -> Findings:
+def _asked(path: str, question: tuple[str, ...]) -> Findings:
     try:
         # Not isolated (-I): what PYTHONPATH brings is found by the program too.
         done = subprocess.run(
-            [path, "-c", _ASK, *modules],
+            [path, *question],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -146,10 +146,10 @@ def _asked(path: str, modules: tuple[str, ...]) -> Findings:
         return Findings(path, problem=f"no answer within {_LONGEST_S:g} s")
     except OSError as error:
         return Findings(path, problem=error.strerror or str(error))
-    version, *missing = done.stdout.split() or [""]
-    if not _VERSION.fullmatch(version):
+    version = _VERSION.search(done.stdout)
+    if version is None:
         return Findings(path, problem="it does not answer as a python")
-    return Findings(path, version, tuple(missing))
+    return Findings(path, version[1], done.stdout)
 
 
 def compiles(path: str, file: Path, patience_s: float = 10.0) -> bool:

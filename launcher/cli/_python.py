@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
     from launcher.views import JobView
 
 _PATIENCE_S = 5.0
-_LARGEST_PROGRAM = 2**20
-_NEEDS = {"pytorch": "torch"}
-"""What a framework's programs import."""
 
 
 class Asked:
@@ -27,6 +25,8 @@ class Asked:
     """
 
     def __init__(self, spec: JobSpec) -> None:
+        from launcher.spec.fitness import question
+
         default = choose(Path(spec.workdir))
         self.path = default.path
         """For a job that names none."""
@@ -34,26 +34,36 @@ class Asked:
         self._why = "" if spec.python.interpreter else f", {default.why}"
         named = _found_here(spec) if spec.python.interpreter else default.path
         self._asked = named
-        module = _NEEDS.get(spec.framework, "")
-        wanted = (
-            (module,) if module and not spec.python.requirements and _mentions(spec, module) else ()
-        )
-        self._inquiry = Inquiry(named, wanted) if named else None
+        self._inquiry = Inquiry(named, question(spec)) if named else None
 
     def tell(self, job: JobView) -> None:
-        """Say it, if the job will run with it; a job of another machine knows its own."""
+        """Say it, if the job will run with it; a job of another machine knows its own.
+
+        And what in the program does not go together with its framework, and with the versions that
+        it will find.
+        """
+        from launcher.frameworks.compatibility import read_answer
+        from launcher.spec.fitness import warnings
+
+        findings = self._tell_python(job)
+        packages = read_answer(findings.output)[1] if findings else {}
+        tell_warnings(warnings(self._spec, packages, self._asked))
+
+    def _tell_python(self, job: JobView) -> Findings | None:
+        """What the job's python says of itself; None when it is another."""
         if self._inquiry is None:
-            return
+            return None
         findings = self._inquiry.findings(_PATIENCE_S)
         python = (job.spec or {}).get("python") or {}
         runs = python.get("interpreter") or job.own_python
         if runs != self._asked:
             if not runs and not python.get("requirements") and job.cluster != "any":
                 _output.note("python: the cluster's own; python in the spec names another")
-            return
+            return None
+        here = ", on this machine" if job.own_python and job.cluster == "any" else ""
         said = findings.version or f"does not answer: {findings.problem}"
-        _output.note(f"python: {self._asked} ({said}){self._why}{self._of_requirements()}")
-        self._warn(findings)
+        _output.note(f"python: {self._asked} ({said}){self._why}{here}{self._of_requirements()}")
+        return findings
 
     def _of_requirements(self) -> str:
         wanted = self._spec.python.requirements
@@ -66,11 +76,11 @@ class Asked:
             what = _words.plural(len(packages), "requirement")
         return f"; an environment of {what} is made with it"
 
-    def _warn(self, findings: Findings) -> None:
-        for module in findings.missing:
-            advice = f"install it there, or list it under python: {{requirements: [{module}]}}"
-            warning = _output.paint("warning:", "yellow", err=True)
-            _output.note(f"{warning} {self._asked} has no {module}; {advice}")
+
+def tell_warnings(texts: Iterable[str]) -> None:
+    """To stderr, each marked as one."""
+    for text in texts:
+        _output.note(f"{_output.paint('warning:', 'yellow', err=True)} {text}")
 
 
 def _found_here(spec: JobSpec) -> str:
@@ -80,14 +90,3 @@ def _found_here(spec: JobSpec) -> str:
         return shutil.which(written) or ""
     path = Path(spec.workdir) / Path(written).expanduser()
     return str(path) if path.exists() else ""
-
-
-def _mentions(spec: JobSpec, module: str) -> bool:
-    """Whether the program itself imports the module, as far as a look into its file tells."""
-    if spec.program.kind != "script":
-        return spec.program.kind == "module"
-    try:
-        with (Path(spec.workdir) / spec.program.argv[0]).open("rb") as file:
-            return module.encode() in file.read(_LARGEST_PROGRAM)
-    except OSError:
-        return False

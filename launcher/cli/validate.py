@@ -10,6 +10,7 @@ import click
 from launcher.cli import _output, _words
 from launcher.cli._leftout import tell_left_out
 from launcher.cli._options import output_option
+from launcher.cli._python import tell_warnings
 from launcher.cli._specs import set_option
 from launcher.errors import SpecError
 from launcher.units import format_size
@@ -27,6 +28,7 @@ def command(
     specs: tuple[Path, ...], overrides: tuple[str, ...], verbose: bool, output: str
 ) -> None:
     """Check specs and their files: every mistake at once, nothing is submitted. Needs no server."""
+    from launcher.spec.fitness import warnings
     from launcher.spec.load import load_spec
 
     complaints, read = [], []
@@ -34,6 +36,7 @@ def command(
         try:
             spec = load_spec(path, overrides)
             _look_at_files(path, spec, verbose=verbose)
+            tell_warnings(f"{path}: {text}" for text in warnings(spec))
         except SpecError as error:
             complaints.append(str(error))
         else:
