@@ -7,10 +7,10 @@ PYTHON ?= $(or $(shell command -v python3.11),python3)
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-apart test-all lint types format docs golden bench gpu-check clean distclean
+.PHONY: help run test test-apart test-frameworks test-horovod test-all horovod lint types format docs golden bench compare gpu-check clean distclean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' Makefile
 
 run: $(VENV)/.installed ## train a small network in two processes, from queue to summary
 	$(BIN)/launcher run jobs/pytorch-digits/job.yaml
@@ -22,9 +22,19 @@ test: $(VENV)/.installed-dev ## unit and integration tests, about 10 minutes on 
 test-apart: $(VENV)/.installed-dev $(VENV)/.ray-head ## attached clusters, two machines, rough programs, full disks: 7 minutes
 	$(BIN)/python -m pytest tests/integration -m "apart and not slow"
 
-test-all: $(VENV)/.installed-dev $(VENV)/.ray-head ## the same, and the long forms
+test-frameworks: $(VENV)/.all-cpu ## TensorFlow, Keras, JAX and Horovod jobs: 5 minutes
+	$(BIN)/python -m pytest tests/frameworks -m "not slow"
+
+test-all: $(VENV)/.all-cpu $(VENV)/.ray-head ## the same, and the long forms
 	$(BIN)/python -m pytest tests/unit -n logical --maxprocesses 4 --hypothesis-profile=thorough
 	$(BIN)/python -m pytest tests/integration
+	$(BIN)/python -m pytest tests/frameworks
+
+horovod: $(VENV)/.all-cpu ## build Horovod for what .venv has, once: 6 minutes; docs/horovod.md
+	$(BIN)/launcher doctor --install horovod --python $(BIN)/python
+
+test-horovod: $(VENV)/.all-cpu horovod ## programs of the real Horovod, built if need be: 2 minutes after it
+	$(BIN)/python -m pytest tests/frameworks/test_horovod.py
 
 lint: $(VENV)/.installed-dev ## style, format, and who may import whom
 	$(BIN)/ruff check
@@ -38,9 +48,11 @@ format: $(VENV)/.installed-dev ## rewrite the files in the project's style
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-docs: $(VENV)/.installed-dev ## write anew what is made from the code: docs/job-spec.md
+docs: $(VENV)/.installed-dev ## write anew what is made from the code: job-spec.md, compatibility.md
 	$(BIN)/python -m launcher.spec.reference > $(VENV)/job-spec.md
 	mv $(VENV)/job-spec.md docs/job-spec.md
+	$(BIN)/python -m launcher.spec.compatibility_page > $(VENV)/compatibility.md
+	mv $(VENV)/compatibility.md docs/compatibility.md
 
 golden: $(VENV)/.installed-dev ## write the golden answers to mistakes anew; read what differs
 	GOLDEN=write $(BIN)/python -m pytest -q -p no:randomly tests/unit/server/test_mistakes.py \
@@ -48,6 +60,10 @@ golden: $(VENV)/.installed-dev ## write the golden answers to mistakes anew; rea
 
 bench: $(VENV)/.installed-dev ## measure for three quarters of an hour; prints a section of docs/benchmarks.md
 	$(BIN)/python benchmarks/run_all.py
+
+compare: $(VENV)/.all-cpu ## jobs/digits in every framework, side by side; writes docs/comparison.md
+	$(BIN)/python benchmarks/compare.py > $(VENV)/comparison.md
+	mv $(VENV)/comparison.md docs/comparison.md
 
 gpu-check: $(VENV)/.installed ## a job on this machine's GPUs: devices, NCCL, NVML
 	$(BIN)/python benchmarks/gpu_check.py
@@ -68,6 +84,15 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/.installed
 	$(INSTALL) -e '.[dev]'
+	@touch $@
+
+# Every framework but Horovod, without CUDA. tf_keras alone: what it asks for, tensorflow, has the
+# same files as tensorflow-cpu.
+$(VENV)/.all-cpu: pyproject.toml constraints.txt | $(VENV)/.installed-dev
+	@test -e $@ || echo "downloading: TensorFlow (300 MB), JAX (90 MB), Keras, TensorBoard and what" \
+	  "they need (60 MB)"
+	$(INSTALL) -e '.[all-cpu]'
+	$(INSTALL) --no-deps tf-keras
 	@touch $@
 
 # What ray[default] needs beside ray, as a cluster's head has it. Apart: with it in .venv Ray would

@@ -26,6 +26,8 @@ TABLE: dict[str, dict[str, tuple[str, str]]] = {
         "logs": ("logs", "what a job printed; -f goes on as it prints"),
         "exec": ("exec", "run a command or a shell beside a rank"),
         "metrics": ("metrics", "curves of a job, also as CSV"),
+        "compare": ("compare", "jobs side by side, and their curves in one chart"),
+        "tensorboard": ("tensorboard", "curves of jobs in TensorBoard, while they grow"),
         "events": ("events", "what happened to a job, and when"),
         "checkpoints": ("checkpoints", "list checkpoints, or get one here"),
         "outputs": ("outputs", "list the files that a job left, or get them here"),

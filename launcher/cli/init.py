@@ -67,13 +67,11 @@ def command(program: tuple[str, ...], framework: str | None, file: Path) -> None
 
 def _expect_sense(program: Sequence[str], framework: str | None) -> None:
     """Raises SpecError for what can only be a slip; a program may also be written later."""
-    from launcher.spec.jobspec import FRAMEWORKS
-    from launcher.spec.unbuilt import FRAMEWORKS_NOT_BUILT
+    from launcher.spec.frameworks import FRAMEWORKS
 
-    known = (*FRAMEWORKS, *FRAMEWORKS_NOT_BUILT)
-    if framework is not None and framework not in known:
-        near = did_you_mean(framework, known)
-        raise SpecError(f"--framework {framework}: is none of {', '.join(known)}{near}")
+    if framework is not None and framework not in FRAMEWORKS:
+        near = did_you_mean(framework, FRAMEWORKS)
+        raise SpecError(f"--framework {framework}: is none of {', '.join(FRAMEWORKS)}{near}")
     if len(program) != 1 or Path(program[0]).is_file():
         return
     (name,) = program

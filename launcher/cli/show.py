@@ -59,7 +59,9 @@ def _facts(job: JobView, now: float) -> Iterator[tuple[str, str]]:
     if job.ended_at is not None:
         lasted = format_duration(job.ended_at - job.submitted_at)
         yield "ended", f"{_words.clock_time(job.ended_at)}, {lasted} after its submit"
-    yield "takes", f"{_words.gang(job)}, {job.framework}"
+    processes = sum(len(node.ranks) for node in job.nodes)
+    together = ", as one process" if processes == 1 < job.workers else ""
+    yield "takes", f"{_words.gang(job)}, {job.framework}{together}"
     yield "queue", f"project {job.project}, priority {job.priority}, cluster {job.cluster}"
     for node in job.nodes:
         ranks = ", ".join(map(str, node.ranks))

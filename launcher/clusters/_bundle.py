@@ -70,7 +70,8 @@ def _files(root: Path, *, whole: bool) -> list[Path]:
     if whole:
         found = [path for path in root.rglob("*") if path.is_file()]
         return sorted(path for path in found if "__pycache__" not in path.parts)
-    code = [file for part in PARTS for file in sorted((root / part).glob("*.py"))]
+    found = [file for part in PARTS for file in sorted((root / part).iterdir())]
+    code = [file for file in found if file.suffix in {".py", ".json"}]
     return [root / name for name in FILES] + code
 
 

@@ -36,6 +36,7 @@ from launcher.executor.ports import Ports
 from launcher.executor.preparer import Preparer
 from launcher.executor.pythons import Place, RanksPython
 from launcher.executor.ranks import Ranks
+from launcher.executor.rendezvous import Rendezvous
 from launcher.executor.secrecy import keep as keep_secrets
 from launcher.executor.secrecy import redacted, redaction
 from launcher.executor.server_line import ServerLine
@@ -116,12 +117,14 @@ class Agent:
             note=lambda text: self._post(lambda _: self._core.note(text)),
             watching=self._make_watching(),
             redaction=self._redaction,
+            observing=self._setup.launch.observing if self.config.index == 0 else None,
         )
         self._outputs = self._make_outputs()
         self._preparer = self._make_preparer()
         self._visiting = Visiting(self._connect)
         self._launched = 0
         self._meeting: Meeting | None = None
+        self._rendezvous: Rendezvous | None = None
         shipping = {"server": config.server, "token": config.token}
         self._folder.shipping.touch(mode=0o600)
         self._folder.shipping.write_text(json.dumps(shipping))
@@ -156,6 +159,7 @@ class Agent:
             grace_s=setup.launch.grace_s,
             reserve_port=self._ports.reserve,
             watches=bool(setup.launch.watch),
+            ranks_listen=load_framework(setup.launch.framework).ranks_listen(setup.launch),
         )
 
     def _make_python(self) -> RanksPython:
@@ -221,12 +225,17 @@ class Agent:
 
     def _loop(self) -> None:
         while not self.finished.is_set():
-            busy = self._core.state.phase in {"running", "exited"} or self._core.order.do == "stop"
             try:
-                self._turn(0.1 if busy else 0.5)
+                self._turn(self._patience_s())
             except Exception:  # a bug must end the gang in words, not leave it without a mind
                 log.exception("the agent broke")
                 self._core.close("the agent broke: its log tells more", time.monotonic())
+
+    def _patience_s(self) -> float:
+        """Until the next look at what nobody tells: of a training that goes on, rarely."""
+        if self._core.order.do == "stop" or self._core.state.phase == "exited":
+            return 0.1
+        return 0.25 if self._core.state.phase == "running" else 0.5
 
     def _turn(self, patience_s: float) -> None:
         try:
@@ -283,6 +292,7 @@ class Agent:
             secrets=self._setup.secrets,
         )
         try:
+            self._rendezvous = self._open_rendezvous(gang)
             self._ranks.start(attempt, starts)
         except OSError as error:
             text = f"the ranks cannot be started: {error}"
@@ -296,8 +306,20 @@ class Agent:
                 self._folder.spool(attempt, 0),
                 pids=self._ranks.pids,
                 warn=lambda text: self._post(lambda _: self._core.note(text, warning=True)),
+                came=self._rendezvous.has_come if self._rendezvous else None,
             )
             self._meeting.start()
+
+    def _open_rendezvous(self, gang: Gang) -> Rendezvous | None:
+        keeps = load_framework(self._setup.launch.framework).keeps_rendezvous
+        if not (keeps and self.is_leader):
+            return None
+        return Rendezvous(self.config.address, gang.master_port)
+
+    def _close_rendezvous(self) -> None:
+        kept, self._rendezvous = self._rendezvous, None
+        if kept is not None:
+            kept.close()
 
     def _rank_ended(self, attempt: int, exits: list[Any]) -> None:
         self._post(lambda now: self._core.exited(attempt, exits, now))
@@ -333,6 +355,7 @@ class Agent:
         ended_well = len(exits) == self._core.node.ranks and not any(one.code for one in exits)
         self._collector.finish(attempt, End.WELL if ended_well else End.BADLY)
         self._finish_meeting()
+        self._close_rendezvous()
 
         def drain_rest() -> None:
             self._collector.drain(attempt, lambda: self._post(done))
@@ -371,6 +394,7 @@ class Agent:
         log.info("leaving: %s", action.reason)
         self._visiting.shut(f"its agent left: {action.reason}")
         self._ranks.close()
+        self._close_rendezvous()
         self._python.close()
         self._outputs.close()
         self._collector.close()

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from launcher.errors import DiskFullError, LauncherError, UnreachableError
 from launcher.executor.folders import JobFolder
 from launcher.executor.journal import Journal
+from launcher.executor.observer import Observer
 from launcher.executor.pacing import Pace
 from launcher.executor.saving import Saver
 from launcher.executor.secrecy import Redaction
@@ -20,6 +21,7 @@ from launcher.executor.uplink import Uplink
 from launcher.executor.watcher import Watcher, Watching
 from launcher.executor.watching import End
 from launcher.model.checkpoint import Manifest
+from launcher.model.observing import Observing
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +43,7 @@ class Collector:
         note: tells something that the job's events shall show.
         watching: what is watched beside; None: nothing is.
         redaction: of what is shipped.
+        observing: what is read of output and files by itself, here.
     """
 
     def __init__(
@@ -48,8 +51,10 @@ class Collector:
         folder: JobFolder,
         connect: Callable[[], Uplink],
         note: Callable[[str], None],
+        *,
         watching: Watching | None = None,
         redaction: Redaction | None = None,
+        observing: Observing | None = None,
     ) -> None:
         self._connect, self._note = connect, note
         journal = Journal()
@@ -68,6 +73,8 @@ class Collector:
         self._ending = threading.Event()
         self._drains: list[tuple[int, Callable[[], None]]] = []
         self._drain_asked = threading.Event()
+        self._observer = Observer(folder, observing or Observing(), note, self._drain_asked.set)
+        self._shipper.read_up_to = self._observer.kept_at
         self.is_all_shipped = False
         self._threads = [
             threading.Thread(target=self._ship_all, name="shipping", daemon=True),
@@ -82,6 +89,10 @@ class Collector:
         if self._watcher is not None:
             self._watcher.begin(attempt, put_back)
 
+    def observe(self, attempt: int) -> None:
+        """The job's folder is as the attempt finds it; no rank has started."""
+        self._observer.begin(attempt)
+
     def ended(self, attempt: int) -> None:
         """No rank of this or an earlier attempt writes here any more."""
         self._shipper.ended = max(self._shipper.ended, attempt)
@@ -89,6 +100,7 @@ class Collector:
     def finish(self, attempt: int, end: End) -> None:
         """All ranks of the attempt on this node are over."""
         self.ended(attempt)
+        self._observer.finish(attempt)
         if self._watcher is not None:
             self._watcher.finish(attempt, end)
 
@@ -100,6 +112,7 @@ class Collector:
     def close(self) -> None:
         """One more try to ship everything, then stop. No rank runs any more."""
         self.ended(sys.maxsize)
+        self._observer.close()
         self._ending.set()
         if self._watcher is not None:
             self._watcher.close()
@@ -149,8 +162,9 @@ class Collector:
     def _finish_drains(self, draining: list[tuple[int, Callable[[], None]]]) -> None:
         for attempt, done in draining:
             is_watched = self._watcher is None or self._watcher.is_done(attempt)
+            is_read = self._observer.is_done(attempt)
             # In this order: the watcher is done when the saver has what it found.
-            if is_watched and self._shipper.is_done(attempt) and self._saver.is_done:
+            if is_read and is_watched and self._shipper.is_done(attempt) and self._saver.is_done:
                 self._drains.remove((attempt, done))
                 done()
 

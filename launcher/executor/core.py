@@ -102,6 +102,7 @@ class AgentCore:
         grace_s: float = 60.0,
         reserve_port: Callable[[], int] = lambda: 0,
         watches: bool = False,
+        ranks_listen: bool = False,
     ) -> None:
         self.allocation, self.index, self.node = allocation, index, node
         self.job_id = allocation.rpartition(".")[0]
@@ -122,6 +123,7 @@ class AgentCore:
         self._server_asked_at = self._leader_heard_at = now
         self._links: set[int] = set()
         self._grace_s = grace_s
+        self._reserve_port, self._ranks_listen = reserve_port, ranks_listen
         self._lost_peers: dict[int, str] = {}
         self._stop_asked: float | None = None
         self._draining_since: float | None = None
@@ -235,7 +237,10 @@ class AgentCore:
             return  # not before the earlier attempt is over here
         self.grant, self.resume = attempt, resume
         self._stop_asked = self._sent = self._draining_since = None
-        self.state = NodeState(self.index, attempt, "preparing", node=self.node)
+        # Fresh ones for every attempt: what is left of the last one may still talk to its own.
+        ports = tuple(self._reserve_port() for _ in range(self.node.ranks * self._ranks_listen))
+        node = replace(self.node, ports=ports)
+        self.state = NodeState(self.index, attempt, "preparing", node=node)
         self._actions.append(Prepare(attempt, resume))
         if self.leader:
             self.leader.begin(self.job_id, attempt)

@@ -8,7 +8,8 @@
   resume/<id>/            a committed checkpoint, verified
   originals/              watched files of the package: put back as long as none were committed
   attempts/<n>/           rank-<r>.log, rank-<r>.spool, rank-<r>.error, checkpoints/, watched/; and
-                          rank-<r>.setup: of the node whose first rank is r
+                          rank-<r>.setup: of the node whose first rank is r; rank-0.observed and
+                          rank-0.observing: what the agent read by itself, and how far
 <root>/gone-…             such a folder that is being removed
 """
 
@@ -23,8 +24,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from launcher.model.observing import STREAM as OBSERVED
+
 _GONE = "gone-"
-_RANK_FILE = re.compile(r"rank-(\d+)\.(log|spool|setup)")
+_RANK_FILE = re.compile(r"rank-(\d+)\.(log|spool|setup|observed)")
 
 
 def jobs_root(server_id: str) -> Path:
@@ -67,6 +70,11 @@ class RankFile:
     rank: int
     stream: str
     path: Path
+
+    @property
+    def holds_records(self) -> bool:
+        """Whether it is made of whole lines, none of which is ever given up."""
+        return self.stream in {"spool", OBSERVED}
 
 
 @dataclass(frozen=True)
@@ -132,6 +140,12 @@ class JobFolder:
 
     def spool(self, attempt: int, rank: int) -> Path:
         return self.attempt(attempt) / f"rank-{rank}.spool"
+
+    def observed(self, attempt: int, rank: int) -> Path:
+        return self.attempt(attempt) / f"rank-{rank}.observed"
+
+    def observing(self, attempt: int, rank: int) -> Path:
+        return self.attempt(attempt) / f"rank-{rank}.observing"
 
     def error_file(self, attempt: int, rank: int) -> Path:
         return self.attempt(attempt) / f"rank-{rank}.error"

@@ -71,7 +71,8 @@ class Leader:
     Args:
         ranks: number of ranks on each node.
         grace_s: how long a program may take to save and to stop.
-        reserve_port: gives a fresh rendezvous port on this node; called once an attempt.
+        reserve_port: gives a fresh port of this node for the rendezvous, once an attempt; where
+            every rank has a port of its own, that of rank 0 is the rendezvous.
         watches: the program saves by itself, and its files are watched.
     """
 
@@ -168,7 +169,8 @@ class Leader:
             self._begin_stop("kill", now)
         elif len(states) == self.size and all(state.phase == "ready" for state in states):
             nodes = tuple(state.node for state in states if state.node is not None)
-            gang = Gang(self._job_id, self.order.attempt, nodes, self._reserve_port())
+            port = nodes[0].ports[0] if nodes[0].ports else self._reserve_port()
+            gang = Gang(self._job_id, self.order.attempt, nodes, port)
             self.order = replace(self.order, do="run", gang=gang)
             self._run_since = now
 
@@ -262,7 +264,7 @@ class Leader:
         self, states: Sequence[NodeState], exits: Sequence[RankExit], ran_s: float
     ) -> Verdict:
         lost = [f"node {index}: {proof}" for index, proof in sorted(self._lost.items())]
-        errors = [f"node {state.index}: {state.error}" for state in states if state.error]
+        errors = [_placed(state) for state in states if state.error]
         return judge(
             exits,
             expected=sum(self.ranks),
@@ -271,3 +273,8 @@ class Leader:
             lost=lost,
             setup_errors=errors,
         )
+
+
+def _placed(state: NodeState) -> str:
+    """An error with its place; who names a rank has said where it is."""
+    return state.error if state.error.startswith("rank ") else f"node {state.index}: {state.error}"

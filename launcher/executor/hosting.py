@@ -23,7 +23,7 @@ def agent_code() -> tuple[str, bytes]:
     root = Path(launcher.__file__).parent
     files = [root / name for name in _FILES]
     for part in _PARTS:
-        files.extend(sorted((root / part).glob("*.py")))
+        files.extend(sorted(f for f in (root / part).iterdir() if f.suffix in {".py", ".json"}))
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as bundle:
         for file in files:

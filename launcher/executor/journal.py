@@ -64,8 +64,8 @@ class Journal:
             self._attempt = attempt
 
     def take(self, attempt: int, rank: int, record: dict[str, object]) -> None:
-        """A record of a rank's spool; called in their order."""
-        time, progress = record.get("t"), progress_of(record)
+        """A record of a rank's spool, or one that its agent observed; called in their order."""
+        time, progress = record.get("s", record.get("t")), progress_of(record)
         values = {point.name: point.value for point in points_of(record, attempt, rank)}
         if attempt != self._attempt or not isinstance(time, int | float):
             return

@@ -44,9 +44,46 @@ def rank_starts(
     for rank in gang.on_node(node):
         own = framework.environment(launch, gang, rank)
         own |= surroundings.rank_environment(
-            folder, attempt=attempt, rank=rank.rank, allocation=allocation, resume=resume
+            folder,
+            attempt=attempt,
+            rank=rank.rank,
+            allocation=allocation,
+            resume=resume,
+            python_path=launch.env.get("PYTHONPATH"),
         )
         env = layered(surroundings.node_environment(python), launch, own) | dict(secrets)
         argv = framework.argv(launch, python)
         starts.append(RankStart(rank.rank, argv, env, folder.work))
     return starts
+
+
+def environment_before_gang(
+    launch: Launch,
+    folder: JobFolder,
+    *,
+    attempt: int,
+    rank: int,
+    allocation: str,
+    python: str,
+    secrets: Mapping[str, str],
+) -> dict[str, str]:
+    """The environment of a rank as far as it is known before its gang is: all but the peers.
+
+    Args:
+        launch: the job.
+        folder: its files on this node.
+        attempt: number of the attempt.
+        rank: number of the rank.
+        allocation: marks every process of it.
+        python: the ranks' interpreter.
+        secrets: by their names in the environment.
+    """
+    own = surroundings.rank_environment(
+        folder,
+        attempt=attempt,
+        rank=rank,
+        allocation=allocation,
+        resume=None,
+        python_path=launch.env.get("PYTHONPATH"),
+    )
+    return layered(surroundings.node_environment(python), launch, own) | dict(secrets)

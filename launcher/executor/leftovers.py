@@ -10,6 +10,7 @@ from pathlib import Path
 
 from launcher.errors import LauncherError, NotFoundError, UnauthorizedError
 from launcher.executor.folders import JobFolder, clear_gone, job_folders
+from launcher.executor.observation import unfinished
 from launcher.executor.secrecy import redaction
 from launcher.executor.shipping import Shipper
 from launcher.executor.sweep import sweep_folder
@@ -37,6 +38,16 @@ def ship_leftovers(root: Path) -> None:
             os.close(lock)
 
 
+def _observe_rest(folder: JobFolder, *, is_over: bool) -> None:
+    """Read what a dead agent did not: the next one closes it, when the job has not ended."""
+    for one in unfinished(folder, log.info):
+        if is_over:
+            one.close()
+        while one.look():
+            pass
+        one.abandon()
+
+
 def _ship(folder: JobFolder) -> None:
     if not folder.shipping.exists():
         return  # an agent is just making it
@@ -45,6 +56,7 @@ def _ship(folder: JobFolder) -> None:
     try:
         is_over = uplink.is_job_over()
         shipper = Shipper(folder, redaction=redaction(folder, uplink))
+        _observe_rest(folder, is_over=is_over)
         if is_over:
             shipper.ended = sys.maxsize
         while shipper.ship(uplink):

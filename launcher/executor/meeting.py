@@ -38,6 +38,8 @@ class Meeting:
         spool: what rank 0 reports into.
         pids: process of each rank of this node, by rank, as far as they were started.
         warn: called at most once, with the words for the user.
+        came: whether ranks came to the rendezvous that this agent keeps; None where rank 0 is to
+            open MASTER_PORT.
         tables: of the kernel.
     """
 
@@ -49,10 +51,12 @@ class Meeting:
         *,
         pids: Callable[[], Mapping[int, int]],
         warn: Callable[[str], None],
+        came: Callable[[], bool] | None = None,
         tables: Callable[[], list[str]] = read_tables,
     ) -> None:
         self._gang, self._framework, self._spool = gang, framework, spool
         self._pids, self._warn, self._tables = pids, warn, tables
+        self._came = came
         # Raylets that share a machine share its address: those nodes are not elsewhere.
         self._elsewhere = {node.address for node in gang.nodes} - {gang.master_addr}
         self._over = threading.Event()
@@ -90,11 +94,14 @@ class Meeting:
         if any(_is_in_another_network(pid) for pid in pids.values()):
             return True
         tables = self._tables()
-        if any(names_port(table, self._gang.master_port) for table in tables):
+        if self._came() if self._came else self._is_port_known(tables):
             return True
         owners = {inode: rank for rank, pid in pids.items() for inode in _sockets_of(pid)}
         found = [one for table in tables for one in connections(table)] if owners else []
         return talk(found, owners, self._elsewhere)
+
+    def _is_port_known(self, tables: list[str]) -> bool:
+        return any(names_port(table, self._gang.master_port) for table in tables)
 
 
 def pause_s(age_s: float) -> float:
@@ -110,8 +117,9 @@ def pause_s(age_s: float) -> float:
 
 def words(world_size: int, framework: Framework) -> str:
     """What the user is told; in every attempt the same."""
+    what = "came to the rendezvous" if framework.keeps_rendezvous else "opened MASTER_PORT"
     return (
-        "your program is not distributed: no rank opened MASTER_PORT, so unless they talk some"
+        f"your program is not distributed: no rank {what}, so unless they talk some"
         f" other way each of the {world_size} ranks trained alone; {framework.how_to_meet},"
         " or set resources.workers to 1"
     )

@@ -98,6 +98,7 @@ class Preparer:
         if wanted.resume is not None:
             place_checkpoint(self.folder, uplink, wanted.resume, node=self.node)
         self._put_back(uplink, wanted)
+        self.collector.observe(wanted.attempt)
         self.folder.checkpoints(wanted.attempt).mkdir(parents=True, exist_ok=True)
         surroundings.sdk_folder(self.folder.path.parent)
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from launcher.executor import surroundings, wishes
+from launcher.executor.asking import Equipment
 from launcher.executor.building import Builder
 from launcher.executor.environments import Environments, Held
 from launcher.executor.evicting import tidy
@@ -67,6 +68,7 @@ class RanksPython:
         self._launch, self._secrets, self._folder, self._place = launch, secrets, folder, place
         self._ranks, self._note, self._redact = ranks, note, redact
         self._held: Held | None = None
+        self._equipment = Equipment(launch, folder, ranks, place.allocation, place.rank, secrets)
         self.path = ""
         """Of the interpreter, once it is ready."""
 
@@ -74,7 +76,8 @@ class RanksPython:
         """Have the interpreter in place for an attempt; the job's code is there already.
 
         Raises:
-            SetupError: there is none, or it cannot be made; the text says where and why.
+            SetupError: there is none, or it cannot be made, or it lacks the framework; the text
+                says where and why.
             UnreachableError: the server did not answer; try again.
         """
         wanted = self._launch.requirements
@@ -84,6 +87,7 @@ class RanksPython:
         elif self._held is None:
             self._held = self._made(uplink, attempt, wanted, base)
             self.path = str(self._held.folder / "bin" / "python")
+        self._equipment.check(attempt, self.path)
 
     def close(self) -> None:
         """Nothing of the job runs here any more: its environment may go."""

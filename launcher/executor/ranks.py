@@ -7,6 +7,7 @@ import math
 import mmap
 import os
 import queue
+import re
 import shutil
 import signal
 import subprocess
@@ -29,6 +30,9 @@ from launcher.train.stopping import CALLS, COMMITTED, NOTHING, PROPOSED, SIZE, S
 TAIL_BYTES, TAIL_LINES = 4096, 20
 COMMAND = -1
 """In place of a rank's number: a command that prepares the ranks."""
+_FRAMES_BYTES = 4 * TAIL_BYTES
+"""What a native library may print of its stack behind a rank's last words."""
+_FRAME = re.compile(r"\s*@\s+0x[0-9a-f]+\s")
 _SPOOL_TAIL = 65536
 _LAST_WORDS = 1 << 20
 """Bytes of a disk with which a program's error message may have found no room."""
@@ -231,13 +235,14 @@ class Ranks:
             elif "started" in message:
                 self._pids[int(message["started"])] = int(message["pid"])
             elif "exit" in message:
-                self._ended(int(message["exit"]), int(message["code"]))
+                peak = int(message.get("peak", 0))
+                self._ended(int(message["exit"]), int(message["code"]), peak)
         # The keeper's death signal took the ranks along, and the command.
         self._command.put(-signal.SIGKILL)
         for rank in sorted(self._expected - set(self._exits)):
             self._ended(rank, -signal.SIGKILL)
 
-    def _ended(self, rank: int, code: int) -> None:
+    def _ended(self, rank: int, code: int, peak: int = 0) -> None:
         attempt = self._attempt
         reported, finished = _what_it_said(self._folder.spool(attempt, rank))
         tail = log_tail(self._folder.log(attempt, rank), self._redactor) if code else ""
@@ -253,6 +258,7 @@ class Ranks:
             oom=code == -signal.SIGKILL and not self._signalled and _oom_kills() > self._ooms,
             tail=tail,
             error=error,
+            peak_memory=peak,
         )
         self._on_exit(attempt, list(self._exits.values()))
 
@@ -267,10 +273,12 @@ def _lives(pid: int) -> bool:
 
 
 def log_tail(path: Path, redactor: Redactor) -> str:
-    """The last lines of a log, for people."""
-    end = _last_bytes(path, TAIL_BYTES + redactor.lookback)
-    text = redactor.last_bytes(end, TAIL_BYTES).decode("utf-8", "replace")
-    return "\n".join(text.splitlines()[-TAIL_LINES:])
+    """The last lines of a log, for people: without the frames of native stacks."""
+    count = TAIL_BYTES + _FRAMES_BYTES
+    end = _last_bytes(path, count + redactor.lookback)
+    text = redactor.last_bytes(end, count).decode("utf-8", "replace")
+    lines = [line for line in text.splitlines() if not _FRAME.match(line)]
+    return "\n".join(lines[-TAIL_LINES:])[-TAIL_BYTES:]
 
 
 def _what_it_said(spool: Path) -> tuple[bool, bool]:

@@ -62,6 +62,8 @@ class Shipper:
     on_checkpoint: Callable[[int, int, CheckpointSaved], None] = lambda *_: None
     on_record: Callable[[int, int, dict[str, object]], None] = lambda *_: None
     redaction: Redaction = field(default_factory=Redaction)
+    read_up_to: Callable[[Path], int | None] = lambda _: None
+    """Up to where a log need not be read again on this node; None: nobody reads it."""
     ended: int = 0
     """Nothing is written to files of this or an earlier attempt any more."""
     requests: int = 0
@@ -92,7 +94,7 @@ class Shipper:
         most = unshipped_limit(self.folder.path)
         for file in self.folder.rank_files():
             used = file.path.stat().st_blocks * 512
-            if file.stream == "spool" or used <= most + most // 8:
+            if file.holds_records or used <= most + most // 8:
                 continue
             with self._files, file.path.open("r+b") as opened:
                 size = os.fstat(opened.fileno()).st_size
@@ -121,7 +123,7 @@ class Shipper:
 
     def _next_parts(self) -> list[tuple[RankFile, _Part]]:
         """Points first; then the logs that have something, each with its share of the request."""
-        files = sorted(self.folder.rank_files(), key=lambda file: file.stream != "spool")
+        files = sorted(self.folder.rank_files(), key=lambda file: not file.holds_records)
         waiting = [file for file in files if self._waits(file)]
         room, parts = REQUEST_BYTES, []
         for left, file in zip(range(len(waiting), 0, -1), waiting, strict=True):
@@ -129,7 +131,7 @@ class Shipper:
             if offset < 0:  # ask with nothing how much the server has
                 parts.append((file, _Part(0, is_all=file.path.stat().st_size == 0)))
                 continue
-            whole = file.stream == "spool"
+            whole = file.holds_records
             limit = max(room, _LONGEST_LINE + 1) if whole else room // left
             with self._files:
                 part = self._redacted(file, _next(file, offset, limit + self._lookback), limit)
@@ -144,7 +146,7 @@ class Shipper:
 
     def _redacted(self, file: RankFile, part: _Part, limit: int) -> _Part:
         """What of a log may leave the node, without what may be half a secret. `limit`: of it."""
-        if file.stream == "spool" or not part.data:
+        if file.holds_records or not part.data:
             return part
         begin = max(0, part.offset - self._lookback)
         with file.path.open("rb") as source:
@@ -170,7 +172,7 @@ class Shipper:
         moved = more = False
         for (file, part), length in zip(parts, lengths, strict=True):
             stream = self._of(file.path)
-            if file.stream == "spool":
+            if file.holds_records:
                 self._announce(file, part.data[: max(0, length - part.offset)])
             moved = moved or stream.shipped < 0 or length > part.offset
             more = more or not part.is_all or length < part.offset
@@ -182,13 +184,16 @@ class Shipper:
         why = "room" if part.skip and file.path in self._given_up else ""
         name = (file.stream, file.attempt, file.rank)
         data = part.data
-        if file.stream == "spool":
+        if file.holds_records:
             data = self.redaction.of(file.attempt).records(data)
         return Piece(*name, part.offset, data, part.skip, why)
 
     def _punch(self, path: Path, stream: _Stream) -> None:
         """Give the disk back what is shipped, but for what tells whether more of it is secret."""
         kept_from = stream.shipped - self._lookback
+        needed_from = self.read_up_to(path)
+        if needed_from is not None:
+            kept_from = min(kept_from, needed_from)
         if kept_from - stream.punched < _PUNCH_FROM:
             return
         with self._files, path.open("r+b") as file:
@@ -258,7 +263,7 @@ def _next(file: RankFile, offset: int, limit: int) -> _Part:
         end = holes.next_hole(descriptor, offset, size)
         data = os.pread(descriptor, min(limit, end - offset), offset)
     is_all = offset + len(data) >= size
-    return _Part(offset, _whole_lines(data) if file.stream == "spool" else data, 0, is_all)
+    return _Part(offset, _whole_lines(data) if file.holds_records else data, 0, is_all)
 
 
 def _whole_lines(data: bytes) -> bytes:

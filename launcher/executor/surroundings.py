@@ -51,9 +51,25 @@ def node_environment(python: str) -> dict[str, str]:
 
 
 def rank_environment(
-    folder: JobFolder, *, attempt: int, rank: int, allocation: str, resume: CheckpointRef | None
+    folder: JobFolder,
+    *,
+    attempt: int,
+    rank: int,
+    allocation: str,
+    resume: CheckpointRef | None,
+    python_path: str | None = None,
 ) -> dict[str, str]:
-    """LAUNCHER_* of one rank, and what makes its output and its pictures come out well."""
+    """LAUNCHER_* of one rank, and what makes its output and its pictures come out well.
+
+    Args:
+        folder: the job's on this node.
+        attempt: number of the attempt.
+        rank: number of the rank.
+        allocation: marks every process of it.
+        resume: the checkpoint that is in place.
+        python_path: PYTHONPATH of the job, in place of the node's.
+    """
+    written = _user_path() if python_path is None else [python_path] * bool(python_path)
     env = {
         "LAUNCHER_JOB_ID": folder.job_id,
         "LAUNCHER_ATTEMPT": str(attempt),
@@ -63,7 +79,7 @@ def rank_environment(
         "TORCHELASTIC_ERROR_FILE": str(folder.error_file(attempt, rank)),
         "PYTHONUNBUFFERED": "1",
         "MPLBACKEND": "Agg",
-        "PYTHONPATH": os.pathsep.join([*_user_path(), str(sdk_folder(folder.path.parent))]),
+        "PYTHONPATH": os.pathsep.join([*written, str(sdk_folder(folder.path.parent))]),
     }
     if resume is not None:
         env["LAUNCHER_RESUME_FROM"] = str(folder.resume(resume.id))

@@ -280,7 +280,7 @@ class Watcher:
 
     def _spools(self, attempt: int) -> dict[Path, int]:
         own = [file for file in self._folder.rank_files() if file.attempt == attempt]
-        return {file.path: file.path.stat().st_size for file in own if file.stream == "spool"}
+        return {file.path: file.path.stat().st_size for file in own if file.holds_records}
 
     # --- handing over ----------------------------------------------------------------------------
 

@@ -13,11 +13,13 @@ import pkgutil
 from launcher.errors import SpecError
 from launcher.frameworks.base import Framework
 
+_OTHERS = frozenset({"base", "compatibility"})
+
 
 def names() -> list[str]:
     """Names of all frameworks, sorted; imports none of them."""
     found = (module.name for module in pkgutil.iter_modules(__path__))
-    return sorted(name for name in found if name != "base" and not name.startswith("_"))
+    return sorted(name for name in found if name not in _OTHERS and not name.startswith("_"))
 
 
 def load(name: str) -> Framework:

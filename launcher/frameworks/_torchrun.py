@@ -28,7 +28,7 @@ class TorchrunFramework(Framework):
             **{key: value for key, value in tunable.items() if key not in launch.env},
             **_place(gang, rank),
             **_run(launch, gang),
-            "CUDA_VISIBLE_DEVICES": ",".join(self.visible_gpus(gang, rank)),
+            "CUDA_VISIBLE_DEVICES": ",".join(self.visible_gpus(launch, rank)),
         }
 
 
@@ -64,7 +64,7 @@ def _run(launch: Launch, gang: Gang) -> dict[str, str]:
 
 def _tunable(launch: Launch, rank: Rank) -> dict[str, str]:
     tunable = {
-        "OMP_NUM_THREADS": str(max(1, launch.cpus_per_worker)),
+        "OMP_NUM_THREADS": str(max(1, launch.cpus_per_worker * launch.replicas_per_rank)),
         "TORCH_NCCL_ASYNC_ERROR_HANDLING": "1",
     }
     if rank.node.interface:

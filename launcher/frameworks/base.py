@@ -27,6 +27,8 @@ class Framework(ABC):
     """What makes the ranks meet at MASTER_PORT, for a user whose ranks never did."""
     is_always_training: ClassVar[bool] = True
     """Several ranks are one training; else only when what they report says so."""
+    keeps_rendezvous: ClassVar[bool] = False
+    """The leader listens at MASTER_PORT (`launcher/executor/rendezvous.py`); else rank 0 does."""
 
     @abstractmethod
     def environment(self, launch: Launch, gang: Gang, rank: Rank) -> dict[str, str]:
@@ -37,9 +39,21 @@ class Framework(ABC):
         GPU of somebody else) always stands here.
         """
 
-    def visible_gpus(self, gang: Gang, rank: Rank) -> tuple[str, ...]:  # noqa: ARG002 - contract
-        """The GPUs that a rank may see; by default all the gang's GPUs of its node, as torchrun."""
-        return tuple(sorted(rank.node.gpus, key=_gpu_order))
+    def sees_own_gpus(self, launch: Launch) -> bool:  # noqa: ARG002 - a contract
+        """Whether a rank sees its own GPUs alone; else all the gang's of its node, as torchrun."""
+        return False
+
+    def ranks_listen(self, launch: Launch) -> bool:  # noqa: ARG002 - a contract
+        """Whether every rank gets a port of its own, `Rank.address`; rank 0's is MASTER_PORT."""
+        return False
+
+    def visible_gpus(self, launch: Launch, rank: Rank) -> tuple[str, ...]:
+        """The GPUs that a rank may see, in order."""
+        gpus = sorted(rank.node.gpus, key=_gpu_order)
+        if self.sees_own_gpus(launch):
+            first = rank.local_rank * launch.gpus_per_worker
+            gpus = gpus[first : first + launch.gpus_per_worker]
+        return tuple(gpus)
 
     def argv(self, launch: Launch, python: str) -> list[str]:
         """The argument vector of a rank.

@@ -35,6 +35,8 @@ class RankExit:
     """Its last log lines."""
     error: str = ""
     """The error in the program's own words, when it wrote an ERROR_FILE as torch does."""
+    peak_memory: int = 0
+    """Bytes that its largest process had in memory at most; 0: not known."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,8 @@ class Resources:
     nodes: int | None = None
     workers_per_node: int | None = None
     uneven: bool = False
+    replicas_per_rank: int = 1
+    """Workers that each rank stands for: more than 1 where one process has them all."""
 
     def per_worker(self) -> dict[str, float]:
         """Ray resource names and amounts of one worker."""
@@ -164,6 +168,11 @@ class Resources:
         if self.memory_per_worker:
             needs["memory"] = self.memory_per_worker
         return needs | self.custom
+
+    def per_rank(self) -> dict[str, float]:
+        """The same of one rank."""
+        each = self.per_worker().items()
+        return {name: amount * self.replicas_per_rank for name, amount in each}
 
 
 @dataclass(frozen=True)

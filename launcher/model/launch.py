@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from launcher.model.observing import Observing
 from launcher.model.outputs import OutputRule
 
 EntrypointKind = Literal["script", "module", "shell", "exec"]
@@ -58,6 +59,10 @@ class Launch:
     workers: int
     gpus_per_worker: int = 0
     cpus_per_worker: int = 1
+    strategy: str = ""
+    """How the workers train together: a `tensorflow.strategy` or a `keras.backend`; else empty."""
+    replicas_per_rank: int = 1
+    """Workers that each rank stands for: more than 1 where one process has them all."""
     env: dict[str, str] = field(default_factory=dict)
     python: str | None = None
     """Interpreter of the ranks, as the user wrote it; None: the one that runs the agent."""
@@ -80,3 +85,5 @@ class Launch:
     job's folder or absolute."""
     watch_per_node: bool = False
     """Every node has watched files of its own; else the lowest node's count for all."""
+    observing: Observing = field(default_factory=Observing)
+    """What the agent of rank 0's node reads out of its output and files by itself."""

@@ -54,7 +54,7 @@ def move(job: Job, state: JobState, reason: str, now: float) -> Job:
 def place(
     job: Job,
     cluster: str,
-    ranks_by_node: Sequence[tuple[str, int]],
+    workers_by_node: Sequence[tuple[str, int]],
     now: float,
     resume: tuple[int, int] | None = None,
 ) -> Change:
@@ -63,13 +63,17 @@ def place(
     Args:
         job: in state QUEUED, every earlier attempt over.
         cluster: where.
-        ranks_by_node: Ray node id and number of ranks, node 0 first.
+        workers_by_node: Ray node id and number of workers, node 0 first.
         now: server clock.
         resume: id and step of the checkpoint to resume from.
     """
     assert job.attempt is None or job.attempt.is_over
     number = job.allocation.number + 1 if job.allocation else 1
-    slots = tuple(Slot(i, node, ranks) for i, (node, ranks) in enumerate(ranks_by_node))
+    of_a_rank = job.resources.replicas_per_rank
+    slots = tuple(
+        Slot(index, node, workers // of_a_rank)
+        for index, (node, workers) in enumerate(workers_by_node)
+    )
     allocation = Allocation(job.id, number, cluster, slots, now)
     where = f"{len(slots)} node{'s' * (len(slots) != 1)} of cluster {cluster}"
     return _grant(replace(job, allocation=allocation), now, resume, f"on {where}")

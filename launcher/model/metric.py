@@ -51,6 +51,11 @@ def parse_record(line: bytes) -> dict[str, object] | None:
     return record if isinstance(record, dict) and "k" in record else None
 
 
+def shown(name: str) -> str:
+    """The name of a series as it may be shown."""
+    return _CONTROL.sub("\ufffd", name)
+
+
 def points_of(record: dict[str, object], attempt: int, rank: int) -> Iterator[MetricPoint]:
     """The points of a report. What does not have the shape of a point is passed over."""
     step, values, time = record.get("step"), record.get("m"), record.get("t")
@@ -60,8 +65,7 @@ def points_of(record: dict[str, object], attempt: int, rank: int) -> Iterator[Me
         return
     for name, value in values.items():
         if isinstance(value, int | float) and not isinstance(value, bool):
-            shown = _CONTROL.sub("\ufffd", str(name))
-            yield MetricPoint(shown, step, float(value), float(time), attempt, rank)
+            yield MetricPoint(shown(str(name)), step, float(value), float(time), attempt, rank)
 
 
 def progress_of(record: dict[str, object]) -> Progress | None:

@@ -16,14 +16,25 @@ BEGUN_AFTER_S = 60.0
 _COLLATERAL = re.compile(
     r"connection (closed|reset) by peer|broken pipe|socket timeout|DistNetworkError"
     r"|DistBackendError|NCCL.*(abort|unhandled|remote)|gloo.*(connection|timed? ?out)"
-    r"|HorovodInternalError|connectionError.*store|recvValue failed|sendBytes failed",
+    r"|HorovodInternalError|connectionError.*store|recvValue failed|sendBytes failed"
+    r"|Collective ops is aborted by",
     re.IGNORECASE,
+)
+_ENDED_BY_JAX = "the JAX distributed service detected fatal errors"
+"""Last words of a process that JAX ended as another one did not answer, or not at its exit."""
+_NEVER_MET = re.compile(
+    r"DistStoreError: Timed out after \d+ seconds waiting for clients"
+    r"|client socket has timed out after .* while trying to connect"
+    r"|DEADLINE_EXCEEDED.*\s+RPC: /\S*CoordinationService/RegisterTask"
 )
 _PORT_TAKEN = re.compile(r"EADDRINUSE|address already in use", re.IGNORECASE)
 _OUT_OF_MEMORY = re.compile(
-    r"OutOfMemoryError|CUDA out of memory|^MemoryError|std::bad_alloc|Cannot allocate memory",
+    r"OutOfMemoryError|CUDA out of memory|^MemoryError|std::bad_alloc|Cannot allocate memory"
+    r"|_ArrayMemoryError|OOM when allocating|RESOURCE_EXHAUSTED: Out of memory",
     re.MULTILINE,
 )
+_FATAL = re.compile(r"F\d{4} [\d:.]+ +\d+ [\w.]+:\d+\] (?:.*absl::Status: )?(.+)")
+"""A line with which absl's log ends a process, as in TensorFlow and JAX."""
 _ABORTED_AT_EXIT = "terminate called without an active exception"
 
 
@@ -46,7 +57,8 @@ def judge(
         lost: what is known of agents that died in the attempt, a text each.
         setup_errors: why nodes could not be prepared or ranks not be started, a text each.
     """
-    began = saved or any(rank.reported for rank in exits) or ran_s >= BEGUN_AFTER_S
+    began = saved or any(rank.reported for rank in exits)
+    began |= ran_s >= BEGUN_AFTER_S and not any(_never_met(rank) for rank in exits)
     ordered = tuple(sorted(exits, key=lambda rank: rank.rank))
     if lost:
         words = f"{WORDS[Ending.WORKER_LOST]}: {'; '.join(lost)}"
@@ -66,6 +78,8 @@ def judge(
     words = f"rank {first.rank}: {describe_code(first.code)}"
     if ending is Ending.OUT_OF_MEMORY:
         words += ", out of memory"
+    elif ending is Ending.START_TIMEOUT and _never_met(first):
+        words += ", as the ranks did not all meet in time"
     elif ending is Ending.START_TIMEOUT:
         words = f"rank {first.rank}: the rendezvous port was taken; another one is tried"
     error = harmless(first.error) or last_error_line(first.tail)
@@ -83,8 +97,19 @@ def first_failing(exits: Iterable[RankExit]) -> RankExit | None:
     connection died in a collective after a peer, so it counts only when nobody else failed.
     """
     failed = [rank for rank in exits if rank.code != 0 and not rank.stopped]
-    own_fault = [rank for rank in failed if not _COLLATERAL.search(rank.tail)]
+    own_fault = [rank for rank in failed if not _followed_a_peer(rank)]
     return min(own_fault or failed, key=lambda rank: (rank.after_s, rank.rank), default=None)
+
+
+def _followed_a_peer(rank: RankExit) -> bool:
+    """Its last words are of a peer that was lost; where JAX ended it, unless it tells more."""
+    was_ended = _ENDED_BY_JAX in rank.tail and not _error_lines(rank.tail)
+    return was_ended or bool(_COLLATERAL.search(rank.tail))
+
+
+def _never_met(rank: RankExit) -> bool:
+    """It waited in vain for the others to come."""
+    return rank.code != 0 and bool(_NEVER_MET.search(rank.tail))
 
 
 def looks_like_abort_at_exit(rank: RankExit) -> bool:
@@ -112,7 +137,7 @@ def _ending_of(first: RankExit, *, began: bool) -> Ending:
         return Ending.OUT_OF_MEMORY
     if first.code in {-signal.SIGKILL, 128 + signal.SIGKILL}:
         return Ending.KILLED
-    if not began and _PORT_TAKEN.search(first.tail):
+    if not began and (_PORT_TAKEN.search(first.tail) or _never_met(first)):
         return Ending.START_TIMEOUT
     return Ending.PROGRAM_FAILED
 
@@ -139,7 +164,15 @@ def describe_code(code: int) -> str:
 
 
 def last_error_line(tail: str) -> str:
-    """The line of a log's end that tells the error best: the last `SomeError: text`, if any."""
+    """The line of a log's end that tells the error best.
+
+    The last `SomeError: text`; without one, the line with which a library ended the process.
+    """
+    named = _error_lines(tail)
+    fatal = [found[1] for line in tail.splitlines() if (found := _FATAL.match(harmless(line)))]
+    return (named or fatal or [""])[-1][:300]
+
+
+def _error_lines(tail: str) -> list[str]:
     lines = [line for told in tail.splitlines() if (line := harmless(told).strip())]
-    named = [line for line in lines if re.match(r"^(\w+\.)*\w*(Error|Exception|Interrupt)\b", line)]
-    return (named[-1] if named else "")[:300]
+    return [line for line in lines if re.match(r"^(\w+\.)*\w*(Error|Exception|Interrupt)\b", line)]

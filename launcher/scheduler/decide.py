@@ -60,9 +60,9 @@ def _may_run(job: Waiting, floor: Floor) -> bool:
 def _place(job: Waiting, floors: list[Floor]) -> Placement | None:
     """On the first of the clusters that has a place."""
     for floor in floors:
-        ranks_by_node = floor.take(job)
-        if ranks_by_node is not None:
-            return Placement(job.job_id, floor.name, ranks_by_node)
+        workers_by_node = floor.take(job)
+        if workers_by_node is not None:
+            return Placement(job.job_id, floor.name, workers_by_node)
     return None
 
 

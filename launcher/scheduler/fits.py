@@ -146,6 +146,9 @@ def _what_would_help(resources: Resources, room: Room, short: Sequence[str]) -> 
     """The first change of the spec with which the gang would have a place."""
     if not any(room.workers(resources, limit=1)):
         return f"lower {' or '.join(_key(resources, name) for name in words.by_weight(short))}"
+    if resources.replicas_per_rank > 1:
+        lower = f"lower resources.workers (now {resources.workers})"
+        return f"{lower}: they are one process, on one node, as docs/frameworks.md tells"
     if has_place(replace(resources, placement="pack", nodes=None, workers_per_node=None), room):
         shapes = {"nodes": resources.nodes, "workers_per_node": resources.workers_per_node}
         keys = [f"resources.{key} (now {value})" for key, value in shapes.items() if value]

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable
 from launcher.model.job import Resources
 from launcher.scheduler.place import has_place, place
 from launcher.scheduler.room import Room
-from launcher.scheduler.state import ClusterView, RanksByNode, Running, Waiting
+from launcher.scheduler.state import ClusterView, Running, Waiting, WorkersByNode
 
 
 class Floor:
@@ -28,7 +28,7 @@ class Floor:
             self._could_hold[key] = has_place(resources, self.whole)
         return self._could_hold[key]
 
-    def take(self, job: Waiting) -> RanksByNode | None:
+    def take(self, job: Waiting) -> WorkersByNode | None:
         """Place the job and give it what it needs; None: blocked, or no place."""
         if self.blocker is not None:
             return None

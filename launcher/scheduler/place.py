@@ -2,7 +2,7 @@
 
 - `pack`: as few nodes as possible; of these the tightest, so that whole nodes and idle GPUs stay
   free for others. `spread`: as many nodes as possible; of these the roomiest. `single_node`: one.
-- Each node gets the same number of ranks. With `uneven` numbers are as equal as the room allows,
+- Each node gets the same number of workers. With `uneven` numbers are as equal as the room allows,
   and `workers_per_node` is the most that a node may get.
 - `nodes` is the exact number of nodes.
 """
@@ -14,15 +14,15 @@ from itertools import accumulate
 
 from launcher.model.job import Resources
 from launcher.scheduler.room import Room
-from launcher.scheduler.state import NodeView, RanksByNode
+from launcher.scheduler.state import NodeView, WorkersByNode
 
 
-def fit(resources: Resources, nodes: Iterable[NodeView]) -> RanksByNode | None:
-    """Where the gang goes in what the nodes report free; the node with most ranks first."""
+def fit(resources: Resources, nodes: Iterable[NodeView]) -> WorkersByNode | None:
+    """Where the gang goes in what the nodes report free; the node with most workers first."""
     return place(resources, Room.free(nodes))
 
 
-def place(resources: Resources, room: Room) -> RanksByNode | None:
+def place(resources: Resources, room: Room) -> WorkersByNode | None:
     """Where the gang goes in the room of one cluster, which stays as it is; None: nowhere."""
     rooms = _rooms(resources, room)
     count = _node_count(resources, rooms)
@@ -30,9 +30,9 @@ def place(resources: Resources, room: Room) -> RanksByNode | None:
         return None
     choose = _roomiest if resources.placement == "spread" else _tightest
     chosen = choose(resources, room, rooms, count)
-    ranks = _level([(rooms[index], index) for index in chosen], resources.workers)
-    ranks.sort(key=lambda pair: (-pair[1], pair[0]))
-    return tuple((room.nodes[index].node_id, number) for index, number in ranks)
+    workers = _level([(rooms[index], index) for index in chosen], resources.workers)
+    workers.sort(key=lambda pair: (-pair[1], pair[0]))
+    return tuple((room.nodes[index].node_id, number) for index, number in workers)
 
 
 def has_place(resources: Resources, room: Room, only: Collection[str] | None = None) -> bool:
@@ -118,10 +118,10 @@ def _tightest_together(
 
 
 def _level(rooms: list[tuple[int, int]], workers: int) -> list[tuple[int, int]]:
-    """(index, ranks) of each (room, index): as equal as the rooms allow, at least one."""
-    ranks = []
+    """(index, workers) of each (room, index): as equal as the rooms allow, at least one."""
+    placed = []
     for position, (room, index) in enumerate(sorted(rooms)):
         number = min(room, workers // (len(rooms) - position))
-        ranks.append((index, number))
+        placed.append((index, number))
         workers -= number
-    return ranks
+    return placed

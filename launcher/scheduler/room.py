@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 
 from launcher.model.job import Resources
-from launcher.scheduler.state import NodeView, RanksByNode, Running
+from launcher.scheduler.state import NodeView, Running, WorkersByNode
 
 ACCELERATOR_LABELS = ("ray.io/accelerator-type", "nvidia.com/gpu.product")
 ACCELERATOR_RESOURCE = "accelerator_type:"
@@ -87,12 +87,12 @@ class Room:
         """How much of a resource one node has."""
         return self._column(name)[self._index[node.node_id]] / _UNITS
 
-    def take(self, resources: Resources, ranks_by_node: RanksByNode) -> None:
+    def take(self, resources: Resources, workers_by_node: WorkersByNode) -> None:
         """Give a gang what it needs."""
         for name, amount in resources.per_worker().items():
             column, need = self._column(name), round(amount * _UNITS)
-            for node_id, ranks in ranks_by_node:
-                column[self._index[node_id]] -= ranks * need
+            for node_id, workers in workers_by_node:
+                column[self._index[node_id]] -= workers * need
 
     def _matches(self, resources: Resources) -> list[bool]:
         key = resources.accelerator, frozenset(resources.labels.items())
@@ -114,8 +114,8 @@ class _Held:
         self._held: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
         self._unknown: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
         for job in running:
-            for node_id, ranks in job.ranks_by_node:
-                for name, amount in job.held(ranks).items():
+            for node_id, workers in job.workers_by_node:
+                for name, amount in job.held(workers).items():
                     self._held[node_id][name] += amount
                     self._unknown[node_id][name] += 0 if job.is_counted else amount
 

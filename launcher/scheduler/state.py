@@ -14,8 +14,8 @@ from launcher.model.job import Resources
 ANY = "any"
 """The name of a job's cluster when it takes the first that fits."""
 
-RanksByNode: TypeAlias = tuple[tuple[str, int], ...]
-"""Ray node id and number of ranks, node 0 of the gang first."""
+WorkersByNode: TypeAlias = tuple[tuple[str, int], ...]
+"""Ray node id and number of workers, node 0 of the gang first."""
 
 
 @dataclass(frozen=True)
@@ -68,15 +68,15 @@ class Running:
     job_id: str
     name: str
     cluster: str
-    ranks_by_node: RanksByNode
+    workers_by_node: WorkersByNode
     resources: Resources
     is_counted: bool = False
     """The reported free amounts of its nodes are already without it: the same report called it up.
     In doubt False: a holding that is subtracted twice delays a job, one forgotten fails it."""
 
-    def held(self, ranks: int) -> dict[str, float]:
-        """What `ranks` of its ranks hold."""
-        return {name: ranks * each for name, each in self.resources.per_worker().items()}
+    def held(self, workers: int) -> dict[str, float]:
+        """What `workers` of its workers hold."""
+        return {name: workers * each for name, each in self.resources.per_worker().items()}
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Placement:
 
     job_id: str
     cluster: str
-    ranks_by_node: RanksByNode
+    workers_by_node: WorkersByNode
 
 
 @dataclass(frozen=True)

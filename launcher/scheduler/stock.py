@@ -55,7 +55,7 @@ def _by_holder(floor: Floor, nodes: Sequence[NodeView], names: Sequence[str]) ->
 def _held(
     job: Running, nodes: set[str], names: Sequence[str], before: Mapping[str, float]
 ) -> dict[str, float]:
-    held = job.held(sum(ranks for node_id, ranks in job.ranks_by_node if node_id in nodes))
+    held = job.held(sum(workers for node_id, workers in job.workers_by_node if node_id in nodes))
     return {name: before.get(name, 0) + held.get(name, 0) for name in names}
 
 

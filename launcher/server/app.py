@@ -63,6 +63,8 @@ def make_app(store: Store, settings: Settings, floor: Floor) -> FastAPI:
             floor,
             outbox=Outbox(settings.url).take,
         )
+        with store.read() as tx:
+            floor.remember(tx)
         secrets = Secrets(control, Sealer(settings.state_dir))
         notices = Notices(control, secrets)
         agents = Agents(control, output_limits=settings.output_limits, secrets=secrets)
@@ -72,6 +74,7 @@ def make_app(store: Store, settings: Settings, floor: Floor) -> FastAPI:
         visits, gauge = Visits(control), Gauge(settings.state_dir)
         retaining = Retaining(control, committing, removing)
         await asyncio.to_thread(removing.finish_pending)
+        await asyncio.to_thread(store.metrics.read_kept)
         app.state.services = Services(
             settings,
             control,

@@ -25,7 +25,7 @@ from launcher.server.naming import expect_secrets
 from launcher.server.notify import OUTBOX, SCHEDULE, Notifier, cluster_topic, job_topic
 from launcher.server.origins import begin_from, resumes_from
 from launcher.spec.jobspec import JobSpec
-from launcher.spec.launch import decide_gpus
+from launcher.spec.launch import decide_gpus, remarks
 from launcher.store import Store, events, jobs
 
 log = logging.getLogger(__name__)
@@ -146,7 +146,9 @@ class Control:
                 job = begin_from(tx, job, spec.from_job)
             expect_secrets(tx, job)
             jobs.insert(tx, job, key)
-            events.append(tx, job.id, [Event("submitted", f"submitted by {user}")], now)
+            told = [Event("submitted", f"submitted by {user}")]
+            told += [Event("remark", text) for text in remarks(spec)]
+            events.append(tx, job.id, told, now)
         log.info("%s: submitted by %s", job.id, user)
         self._tell(job)
         return job, True
@@ -238,14 +240,14 @@ class Control:
 
     # --- the scheduler's hand --------------------------------------------------------------------
 
-    def grant(self, job_id: str, cluster: str, ranks_by_node: tuple[tuple[str, int], ...]) -> Job:
+    def grant(self, job_id: str, cluster: str, workers_by_node: tuple[tuple[str, int], ...]) -> Job:
         """Carry out a placement, unless the job moved on meanwhile."""
         now = self.clock()
 
         def step(job: Job, tx: Connection) -> Change:
             if job.state is not JobState.QUEUED:
                 return Change(job)
-            return lifecycle.place(job, cluster, ranks_by_node, now, resumes_from(tx, job))
+            return lifecycle.place(job, cluster, workers_by_node, now, resumes_from(tx, job))
 
         return self.change(job_id, step)
 
@@ -293,10 +295,11 @@ def new_job(spec: JobSpec, *, code: str, user: str, python: str, now: float) -> 
             custom=dict(wanted.custom),
             labels=dict(wanted.labels),
             accelerator=wanted.accelerator,
-            placement=wanted.placement,
+            placement="single_node" if spec.is_one_process else wanted.placement,
             nodes=wanted.nodes,
             workers_per_node=wanted.workers_per_node,
             uneven=wanted.uneven,
+            replicas_per_rank=spec.replicas_per_rank,
         ),
         policy=Policy(
             max_retries=spec.retries.max,

@@ -148,13 +148,13 @@ class Executors:
         self._control.notifier.notify(SCHEDULE, f"cluster:{cluster}")
 
     def _entry(self, job: Job, allocation: Allocation) -> WantedAllocation:
-        per_worker = job.resources.per_worker()
+        per_rank = job.resources.per_rank()
         nodes = tuple(
             WantedNode(
                 slot.index,
                 slot.node_id,
                 slot.ranks,
-                {name: amount * slot.ranks for name, amount in per_worker.items()},
+                {name: amount * slot.ranks for name, amount in per_rank.items()},
                 slot.address,
                 rules.is_over(job, allocation, slot),
             )

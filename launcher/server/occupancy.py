@@ -64,15 +64,15 @@ def _node(node: NodeView, held: Sequence[Held]) -> views.NodeOccupancy:
 
 
 def _holder(job: Job, ranks: int) -> views.Holder:
-    needs = job.resources
+    needs, workers = job.resources, ranks * job.resources.replicas_per_rank
     return views.Holder(
         job=job.id,
         state=job.state.value,
         user=job.user,
         project=job.project,
         ranks=ranks,
-        cpus=needs.cpus_per_worker * ranks,
-        gpus=needs.gpus_per_worker * ranks,
+        cpus=needs.cpus_per_worker * workers,
+        gpus=needs.gpus_per_worker * workers,
     )
 
 

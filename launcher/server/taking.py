@@ -9,19 +9,25 @@ from itertools import accumulate
 from sqlalchemy import Connection
 
 from launcher.model.gaps import is_worth_telling
-from launcher.model.job import Event
+from launcher.model.job import WARNING, Event
+from launcher.model.observing import STREAM as OBSERVED
 from launcher.model.retention import LEAST_LOG_SIZE
 from launcher.server.control import Control
 from launcher.store import events
 from launcher.store.logs import Cut
+from launcher.store.metrics import SPOOL
 from launcher.units import format_size
 
-SPOOL = "spool"
+_OF_RECORDS = {SPOOL, OBSERVED}
 _WHY = {
     "room": "its node ran out of room for them before they could be sent",
     "": "its node had given them up: sent before, or out of room",
 }
 """Why an agent has bytes no more, by its word."""
+_UNREAD = (
+    "the job's TensorBoard files are kept, but not read: the server has no tensorboard; "
+    "pip install 'trainlaunch[tensorboard]' there and start it again"
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,7 @@ class Taking:
         lengths = [0] * len(pieces)
         ends = list(accumulate(piece.size for piece in pieces))
         parts = [data[end - piece.size : end] for piece, end in zip(pieces, ends, strict=True)]
-        logs = [index for index, piece in enumerate(pieces) if piece.stream != SPOOL]
+        logs = [index for index, piece in enumerate(pieces) if piece.stream not in _OF_RECORDS]
         if logs:
             cuts: list[Cut] = []
             with self._control.store.begin() as tx:  # one: each commit waits for the disk
@@ -99,8 +105,11 @@ class Taking:
     def _take_spool(self, job_id: str, piece: Piece, part: bytes) -> int:
         metrics, name = self._control.store.metrics, (piece.attempt, piece.rank)
         if not piece.skip:
-            return metrics.append(job_id, *name, piece.offset, part)
-        before, after = metrics.skip(job_id, *name, piece.offset, piece.skip)
+            length = metrics.append(job_id, *name, piece.offset, part, piece.stream)
+            if piece.stream == OBSERVED and metrics.has_unread(job_id):
+                self._tell_unread(job_id, piece)
+            return length
+        before, after = metrics.skip(job_id, *name, piece.offset, piece.skip, piece.stream)
         if after > before:
             text = f"{format_size(after - before)} of its reports are missing: {_WHY['']}"
             with self._control.store.begin() as tx:
@@ -109,6 +118,14 @@ class Taking:
 
     def _tell(self, tx: Connection, job_id: str, piece: Piece, text: str) -> None:
         """Once: a cut is made again and again while a rank goes on."""
-        event = Event("output-missing", f"rank {piece.rank}: {text}", piece.attempt)
+        self._tell_once(
+            tx, job_id, Event("output-missing", f"rank {piece.rank}: {text}", piece.attempt)
+        )
+
+    def _tell_unread(self, job_id: str, piece: Piece) -> None:
+        with self._control.store.begin() as tx:
+            self._tell_once(tx, job_id, Event(WARNING, _UNREAD, piece.attempt))
+
+    def _tell_once(self, tx: Connection, job_id: str, event: Event) -> None:
         if not events.has(tx, job_id, event):
             events.append(tx, job_id, [event], self._control.clock())

@@ -9,7 +9,8 @@ import yaml
 from pydantic import BaseModel
 
 from launcher import units
-from launcher.spec.jobspec import JobSpec, Outputs, Resources
+from launcher.spec.jobspec import JobSpec, Outputs
+from launcher.spec.resources import Resources
 
 _DURATIONS = frozenset({"backoff", "run", "start", "queue", "grace"})
 _SIZES = frozenset({"memory_per_worker"})

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from launcher.model.launch import Entrypoint
 from launcher.spec.shellwords import split_line
 from launcher.spec.translation import is_launch_line, translate
-from launcher.spec.unbuilt import FRAMEWORKS_NOT_BUILT
 from launcher.spec.values import WrongValueError
 
 _PYTHON = re.compile(r"python3?")
@@ -79,10 +78,6 @@ def _refuse_other_launchers(value: str | Sequence[str], framework: str) -> None:
         line = translate(words) if is_launch_line(words) else None
         if line is None:
             continue
-        if line.framework in FRAMEWORKS_NOT_BUILT:
-            raise WrongValueError(
-                f"{line.tool} belongs to framework: {line.framework}, not in this version"
-            )
         other = line.framework if framework != line.framework else ""
         raise WrongValueError(
             f"{line.tool} is not needed, the launcher starts the processes itself; "

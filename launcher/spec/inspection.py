@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_FRAMEWORKS = {
+FRAMEWORK_OF = {
     "horovod": "horovod",
     "keras": "keras",
     "tensorflow": "tensorflow",
@@ -73,9 +73,11 @@ class Inspection:
     arguments: tuple[Argument, ...] = ()
     saves: tuple[str, ...] = ()
     """Globs of the files that it saves models into."""
+    section: tuple[str, str, str] | None = None
+    """What its framework must be told beside its name: section, key and value."""
 
 
-def inspect(source: str, filename: str = "program") -> Inspection:
+def inspect(source: str | bytes, filename: str = "program") -> Inspection:
     r"""What a program tells of itself.
 
     >>> inspect("import torch\ntorch.save(m, f'out/{step}.pt')").saves
@@ -85,15 +87,20 @@ def inspect(source: str, filename: str = "program") -> Inspection:
         SyntaxError: it is no python.
     """
     tree = ast.parse(source, filename)
-    imports = set(_imports(tree))
+    imports = set(imported(tree))
     arguments = tuple(_arguments(tree))
     names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     names |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    called = {_dotted(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    framework = next((name for package, name in _FRAMEWORKS.items() if package in imports), None)
-    together = bool(names & _TOGETHER) or bool(
-        called & {"hvd.init", "deepspeed.initialize", "jax.distributed.initialize"}
-    )
+    froms = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))
+    names |= {alias.name for node in froms for alias in node.names if alias.asname}
+    called = {dotted(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    framework = next((name for package, name in FRAMEWORK_OF.items() if package in imports), None)
+    section = None
+    if "MultiWorkerMirroredStrategy" in names:
+        framework, section = "tensorflow", ("tensorflow", "strategy", "multi_worker_mirrored")
+    elif framework == "keras" and (runs_on := keras_runs_on(tree)) in {"torch", "jax"}:
+        section = ("keras", "backend", runs_on)
+    together = bool(names & _TOGETHER) or any(_joins(function) for function in called)
     paths = _Paths(tree, arguments)
     return Inspection(
         framework,
@@ -101,10 +108,29 @@ def inspect(source: str, filename: str = "program") -> Inspection:
         "launcher" in imports,
         arguments,
         tuple(dict.fromkeys(_saves(tree, paths))),
+        section,
     )
 
 
-def _imports(tree: ast.AST) -> Iterator[str]:
+def _joins(function: str) -> bool:
+    """Whether a call makes this process one of several: `distribute` is launcher.train.keras's."""
+    joining = ("hvd.init", "deepspeed.initialize", "distributed.initialize")
+    return function.endswith(joining) or function.rpartition(".")[2] == "distribute"
+
+
+def keras_runs_on(tree: ast.AST) -> str:
+    """What the program itself sets KERAS_BACKEND to; empty when it leaves it alone."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Assign(
+                targets=[ast.Subscript(slice=ast.Constant(value="KERAS_BACKEND"))],
+                value=ast.Constant(value=str(name)),
+            ):
+                return name
+    return ""
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
     """Top-level packages; `tensorflow.keras` is keras too."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -126,7 +152,7 @@ def _arguments(tree: ast.AST) -> Iterator[Argument]:
     """Those of argparse (`add_argument`) and click (`option`, `argument`), as they stand."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
-            function = _dotted(node.func)
+            function = dotted(node.func)
             if function.endswith(".add_argument") or function in {"click.option", "click.argument"}:
                 found = _argument(node, is_click=function == "click.argument")
                 if found is not None:
@@ -173,13 +199,13 @@ def _renames(tree: ast.AST, paths: _Paths) -> Iterator[tuple[str, str]]:
         match node:
             case ast.Call(func=ast.Attribute(value=old, attr="replace" | "rename"), args=[new]):
                 yield paths.pattern(old), paths.pattern(new)
-            case ast.Call(func=function, args=[old, new]) if _dotted(function) in _MOVERS:
+            case ast.Call(func=function, args=[old, new]) if dotted(function) in _MOVERS:
                 yield paths.pattern(old), paths.pattern(new)
 
 
 def _path_of(call: ast.Call) -> ast.expr | None:
     """The expression of the path that this call saves to."""
-    name = _dotted(call.func)
+    name = dotted(call.func)
     index, keyword = _SAVERS.get(name) or _SAVERS.get(_last(call.func)) or (-1, "")
     if index < 0:
         return None
@@ -191,9 +217,9 @@ def _path_of(call: ast.Call) -> ast.expr | None:
 
 def _is_model(call: ast.Call, pattern: str) -> bool:
     """`x.save(…)` may be a picture or a form: only what surely is a model counts."""
-    if _dotted(call.func) == "torch.save":
+    if dotted(call.func) == "torch.save":
         return True
-    return bool(_MODEL_FILE.fullmatch(pattern)) or "model" in _dotted(call.func).lower()
+    return bool(_MODEL_FILE.fullmatch(pattern)) or "model" in dotted(call.func).lower()
 
 
 def _tidy(pattern: str) -> str:
@@ -265,7 +291,7 @@ class _Paths:
         return self.pattern(part, depth + 1)
 
     def _called(self, call: ast.Call, depth: int) -> str:
-        if _dotted(call.func) in _PATH_MAKERS:
+        if dotted(call.func) in _PATH_MAKERS:
             return "/".join(self.pattern(argument, depth + 1) for argument in call.args)
         if isinstance(call.func, ast.Attribute) and call.func.attr == "format":
             return self.pattern(call.func.value, depth + 1)
@@ -284,14 +310,14 @@ def _parameters(tree: ast.AST) -> Iterator[tuple[str, str]]:
                     yield argument.arg, default.value
 
 
-def _dotted(node: ast.expr) -> str:
+def dotted(node: ast.expr) -> str:
     """`torch.save` of a call's function; `?` where it is none of names and dots."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):
-        return f"{_dotted(node.value)}.{node.attr}"
+        return f"{dotted(node.value)}.{node.attr}"
     return "?"
 
 
 def _last(node: ast.expr) -> str:
-    return _dotted(node).rpartition(".")[2]
+    return dotted(node).rpartition(".")[2]

@@ -14,7 +14,6 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationInfo,
     WithJsonSchema,
@@ -38,7 +37,21 @@ from launcher.spec.files import (
     list_or_section,
     whose,
 )
+from launcher.spec.frameworks import (
+    FRAMEWORKS,
+    Keras,
+    TensorFlow,
+    foreign_sections,
+    framework_name,
+    is_one_process,
+    set_anyway,
+    strategy_of,
+    torn_apart,
+)
+from launcher.spec.metrics import Metrics
+from launcher.spec.part import Part
 from launcher.spec.requirements import requirements_value
+from launcher.spec.resources import Resources
 from launcher.spec.secret import (
     ByVariable,
     Moments,
@@ -48,9 +61,7 @@ from launcher.spec.secret import (
     an_address_alone,
     listed_too,
 )
-from launcher.spec.unbuilt import FRAMEWORKS_NOT_BUILT
 from launcher.spec.values import (
-    Amount,
     Count,
     CountOrZero,
     Duration,
@@ -62,10 +73,8 @@ from launcher.spec.values import (
     PositiveDuration,
     Priority,
     Section,
-    Size,
     Text,
     WrongValueError,
-    did_you_mean,
     each,
     kind_of,
     raise_all,
@@ -73,27 +82,12 @@ from launcher.spec.values import (
 )
 from launcher.spec.watching import Watch, behind_links
 
-FRAMEWORKS = ("pytorch", "command")
-"""The frameworks that this version runs."""
-
-_RAY_OWN = {"CPU": "cpus_per_worker", "GPU": "gpus_per_worker", "memory": "memory_per_worker"}
-
 
 def _version(value: object) -> object:
     if value != 1 or isinstance(value, bool):
         raise WrongValueError(
             "this launcher reads version 1, not {value}; remove the line, or update the launcher"
         )
-    return value
-
-
-def _framework(value: object) -> object:
-    known = " and ".join(FRAMEWORKS)
-    if value in FRAMEWORKS_NOT_BUILT:
-        raise WrongValueError(f"{{value}}: not in this version; this version runs {known}")
-    if value not in FRAMEWORKS:
-        near = did_you_mean(str(value), FRAMEWORKS)
-        raise WrongValueError(f"{{value}} is not known; this version runs {known}{near}")
     return value
 
 
@@ -117,22 +111,6 @@ def _word(word: object, index: int) -> str:
     return sendable(word if isinstance(word, str) else str(getattr(word, "raw", word)))
 
 
-def _fixed_workers(value: object) -> object:
-    if isinstance(value, dict):
-        raise WrongValueError("{min, max}: not in this version; write a whole number")
-    return value
-
-
-def _resource_name(value: str) -> str:
-    if value in _RAY_OWN:
-        raise WrongValueError(f"has a key of its own: resources.{_RAY_OWN[value]}")
-    return value
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
 def _interpreter(value: str) -> str:
     if "$" in value:
         raise WrongValueError("{value}: variables are not expanded; write the path itself")
@@ -143,7 +121,7 @@ def _interpreter(value: str) -> str:
     return value.strip()
 
 
-class Python(_Part):
+class Python(Part):
     interpreter: Annotated[Text, AfterValidator(_interpreter)] | None = None
     """Path of the python that runs the program, on the nodes: a relative one begins in the job's
     folder, `~` is the home of the nodes' user, a bare name is looked up on the nodes' PATH. Without
@@ -169,76 +147,7 @@ class Python(_Part):
     same; docs/environments.md tells more. Without it: those that the interpreter has."""
 
 
-class Resources(_Part):
-    workers: Annotated[Count, BeforeValidator(_fixed_workers)] = 1
-    """Replicas of the data-parallel training: one process each."""
-    gpus_per_worker: CountOrZero | None = None
-    """Whole GPUs of each worker. Without it: 1 when the cluster has GPUs and the framework is not
-    `command`, else 0."""
-    cpus_per_worker: Count = 1
-    """CPU cores of each worker."""
-    memory_per_worker: Size | None = None
-    """Memory kept free for each worker, as `8GiB`. Without it: none is set aside."""
-    accelerator: Text | None = None
-    """Kind of GPU, in Ray's words (`A100`) or those of the label nvidia.com/gpu.product."""
-    custom: Annotated[dict[Annotated[Text, AfterValidator(_resource_name)], Amount], Section] = {}
-    """Ray resources of the cluster's own that each worker takes, as `{licence: 1}`."""
-    labels: Annotated[dict[Text, Text], Section] = {}
-    """Labels that a node must carry, as `{ray.io/market-type: on-demand}`."""
-    placement: Literal["pack", "spread", "single_node"] = "pack"
-    """`pack` on few nodes, `spread` over many, or all on a `single_node`."""
-    nodes: Count | None = None
-    """Number of nodes, in place of `placement`."""
-    workers_per_node: Count | None = None
-    """Workers on each node. With `nodes` it gives the number of workers."""
-    uneven: Flag = False
-    """Nodes may carry unequal numbers of workers."""
-
-    @model_validator(mode="after")
-    def _count_workers(self) -> Resources:
-        if self.nodes and self.workers_per_node and "workers" not in self.model_fields_set:
-            # The model is frozen for its users; here it is still being made.
-            object.__setattr__(self, "workers", self.nodes * self.workers_per_node)
-        raise_all(fault for fault in (self._placed_twice(), self._misshapen()) if fault)
-        return self
-
-    def _placed_twice(self) -> WrongValueError | None:
-        shaped = self.nodes or self.workers_per_node
-        if shaped and self.placement != "pack":
-            return WrongValueError(
-                "{value} contradicts nodes and workers_per_node; write one or the other",
-                at=("placement",),
-            )
-        return None
-
-    def _misshapen(self) -> WrongValueError | None:
-        workers, nodes, on_each = self.workers, self.nodes, self.workers_per_node
-        if nodes and nodes > workers:
-            return WrongValueError(
-                f"{nodes} nodes for {workers} workers; lower nodes or raise workers",
-                at=("nodes",),
-            )
-        if nodes and on_each and not self._fits(workers, nodes, on_each):
-            return WrongValueError(
-                f"{nodes} nodes of {on_each} workers are {nodes * on_each}, but workers is "
-                f"{workers}; remove workers, or correct one of the three",
-                at=("workers",),
-            )
-        divisor = nodes or on_each
-        if divisor and workers % divisor and not self.uneven:
-            key = "nodes" if nodes else "workers_per_node"
-            return WrongValueError(
-                f"{workers} workers cannot be spread evenly with {key}: {divisor}; "
-                "change one of them, or write uneven: true",
-                at=(key,),
-            )
-        return None
-
-    def _fits(self, workers: int, nodes: int, on_each: int) -> bool:
-        return workers <= nodes * on_each if self.uneven else workers == nodes * on_each
-
-
-class Best(_Part):
+class Best(Part):
     metric: Text | None = None
     """Name of a reported metric, as `val_loss`. Without it: none is kept for its figures."""
     mode: Literal["min", "max"] | None = None
@@ -262,7 +171,7 @@ class Best(_Part):
         return KeepBest(self.metric, self.mode, self.keep)
 
 
-class Checkpoints(_Part):
+class Checkpoints(Part):
     watch: Watch = ()
     """Files and folders that the program saves by itself, as `[snapshot.pt, runs/checkpoint-*]`:
     they are kept as checkpoints while it runs, and put back before every attempt. Absolute paths
@@ -276,7 +185,7 @@ class Checkpoints(_Part):
     """Checkpoints that are kept for their figures, beside the newest."""
 
 
-class Outputs(_Part):
+class Outputs(Part):
     paths: Patterns = ()
     """Paths in the job's folder, as `plots/*.png` or `export/**/*.onnx`; a folder means all in
     it."""
@@ -286,14 +195,14 @@ class Outputs(_Part):
     """`0`: from the node of rank 0; `all`: from every node."""
 
 
-class Retries(_Part):
+class Retries(Part):
     max: CountOrZero = 0
     """New attempts after the program's own failures. Lost nodes and preemptions do not count."""
     backoff: Duration = 10.0
     """Pause before such an attempt."""
 
 
-class Timeouts(_Part):
+class Timeouts(Part):
     run: Limit | None = None
     """How long all attempts together may run. Without it: no limit."""
     start: PositiveDuration = 600.0
@@ -304,7 +213,7 @@ class Timeouts(_Part):
     """How long the program may take to save before it is stopped."""
 
 
-class Notify(_Part):
+class Notify(Part):
     url: Url | None = None
     """Where a message is posted, as Slack takes it."""
     url_secret: SecretName | None = None
@@ -322,15 +231,20 @@ class Notify(_Part):
         return self
 
 
-class JobSpec(_Part):
+class JobSpec(Part, BaseModel):
     version: Annotated[int, BeforeValidator(_version), WithJsonSchema({"const": 1})] = 1
     """Version of this format."""
     name: Name | None = None
     """What the job is called. Without it: the name of its program."""
     framework: Annotated[
-        str, BeforeValidator(_framework), WithJsonSchema({"enum": list(FRAMEWORKS)})
+        str, BeforeValidator(framework_name), WithJsonSchema({"enum": list(FRAMEWORKS)})
     ] = "pytorch"
-    """What makes the workers one training. `command` runs any program."""
+    """What makes the workers one training. `command` runs any program; docs/frameworks.md tells of
+    each."""
+    tensorflow: Annotated[TensorFlow, Section] = TensorFlow()
+    """How workers of `framework: tensorflow` train together."""
+    keras: Annotated[Keras, Section] = Keras()
+    """What `framework: keras` runs on."""
     entrypoint: Annotated[
         str | tuple[str, ...],
         BeforeValidator(_program),
@@ -374,6 +288,8 @@ class JobSpec(_Part):
     ] = Outputs()
     """Files that are kept when an attempt has ended, also a failed one: pictures, tables, exported
     models. A list is short for `paths`."""
+    metrics: Annotated[Metrics, Section] = Metrics()
+    """Figures that are read without a word of the program. docs/metrics.md tells more."""
     from_job: JobReference | None = None
     """The first attempt resumes from another job's newest checkpoint, `digits-k3m9ap`, or from that
     of a step, `digits-k3m9ap@400`. `--from` sets it for one submit."""
@@ -417,6 +333,15 @@ class JobSpec(_Part):
         return self
 
     @model_validator(mode="after")
+    def _framework_and_its_keys(self) -> JobSpec:
+        wrong = [*foreign_sections(self.framework, self.tensorflow, self.keras)]
+        wrong += set_anyway(self.framework, self.env)
+        if self.is_one_process:
+            wrong += torn_apart(self.framework, self.resources)
+        raise_all(wrong)
+        return self
+
+    @model_validator(mode="after")
     def _name_after_the_program(self) -> JobSpec:
         if self.name is None:
             # The model is frozen for its users; here it is still being made.
@@ -450,3 +375,18 @@ class JobSpec(_Part):
     def program(self) -> Entrypoint:
         """The entrypoint as the agents run it."""
         return parse_entrypoint(self.entrypoint, self.framework)
+
+    @property
+    def strategy(self) -> str:
+        """How the workers train together: `tensorflow.strategy` or `keras.backend`; else empty."""
+        return strategy_of(self.framework, self.tensorflow, self.keras)
+
+    @property
+    def is_one_process(self) -> bool:
+        """All workers together are one process of one node, as under MirroredStrategy."""
+        return is_one_process(self.framework, self.strategy)
+
+    @property
+    def replicas_per_rank(self) -> int:
+        """How many of the workers each process stands for."""
+        return self.resources.workers if self.is_one_process else 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from launcher.model.launch import Launch, Requirements
 from launcher.model.outputs import OutputRule
 from launcher.spec.jobspec import JobSpec
+from launcher.spec.metrics import observing
 
 
 def decide_gpus(spec: JobSpec, *, cluster_has_gpus: bool) -> JobSpec:
@@ -14,6 +15,18 @@ def decide_gpus(spec: JobSpec, *, cluster_has_gpus: bool) -> JobSpec:
     gpus = int(cluster_has_gpus and spec.framework != "command")
     resources = spec.resources.model_copy(update={"gpus_per_worker": gpus})
     return spec.model_copy(update={"resources": resources})
+
+
+def remarks(spec: JobSpec) -> list[str]:
+    """What its user should know of a job that is queued. `spec`: with its GPUs decided."""
+    if spec.replicas_per_rank == 1 or spec.resources.gpus_per_worker:
+        return []
+    text = (
+        f"{spec.resources.workers} workers of one process, and no GPUs: MirroredStrategy makes so "
+        "many replicas only if the program splits the CPU by "
+        "tf.config.set_logical_device_configuration (docs/frameworks.md)"
+    )
+    return [text]
 
 
 def to_launch(spec: JobSpec, job_id: str, code: str) -> Launch:
@@ -34,6 +47,8 @@ def to_launch(spec: JobSpec, job_id: str, code: str) -> Launch:
         job_id=job_id,
         name=spec.name or job_id,
         framework=spec.framework,
+        strategy=spec.strategy,
+        replicas_per_rank=spec.replicas_per_rank,
         entrypoint=spec.program,
         workers=resources.workers,
         gpus_per_worker=resources.gpus_per_worker,
@@ -51,6 +66,7 @@ def to_launch(spec: JobSpec, job_id: str, code: str) -> Launch:
         links=dict(spec.links),
         watch=spec.checkpoints.watch,
         watch_per_node=spec.checkpoints.watch_per_node,
+        observing=observing(spec.metrics, spec.framework),
         outputs=OutputRule(paths, spec.outputs.rank == "all") if paths else None,
     )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from launcher.errors import SpecError
 from launcher.spec.complaints import Complaint, Draft, in_file, refusal
 from launcher.spec.document import read_document
+from launcher.spec.fitness import check_fitness
 from launcher.spec.jobspec import JobSpec
 from launcher.spec.judge import judge
 from launcher.spec.overrides import apply_overrides
@@ -58,6 +59,7 @@ def with_files_checked(spec: JobSpec, draft: Draft, *, folder: Path) -> JobSpec:
     if workdir.is_dir():
         check_program(spec, workdir, draft)
         check_requirements(spec, workdir, draft)
+        check_fitness(spec, workdir, draft)
         for index, words in inside_workdir(spec.checkpoints.watch, workdir):
             draft.complain(("checkpoints", "watch", index), words)
     else:

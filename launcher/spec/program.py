@@ -22,7 +22,7 @@ def check_program(spec: JobSpec, workdir: Path, draft: Draft) -> None:
 
     A module that the workdir does not hold may be installed on the nodes, so it is not looked for.
     """
-    file = _program_file(spec.program, workdir)
+    file = program_file(spec.program, workdir)
     if isinstance(file, str):
         draft.complain(("entrypoint",), file)
     elif file is not None and spec.python.interpreter is None:
@@ -58,7 +58,7 @@ def needed_files(spec: JobSpec) -> tuple[str, ...]:
         raise SpecError(f"python.requirements: {error}") from error
 
 
-def _program_file(program: Entrypoint, workdir: Path) -> Path | str | None:
+def program_file(program: Entrypoint, workdir: Path) -> Path | str | None:
     """The python file that runs, words when it is missing, None when there is none to look at."""
     if program.kind == "script":
         file = workdir / program.argv[0]

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from launcher.spec.dump import written_value
 from launcher.spec.jobspec import JobSpec
 from launcher.spec.schema import json_schema
-from launcher.spec.unbuilt import FRAMEWORKS_NOT_BUILT, KEYS_NOT_BUILT
+from launcher.spec.unbuilt import KEYS_NOT_BUILT
 
 _HEAD = """\
 # Job spec
@@ -47,7 +47,6 @@ _FOOT = """
 ## Not in this version
 
 These keys are part of the format and refused by name until their feature is there: {keys}.
-So are the frameworks {frameworks}.
 """
 
 
@@ -57,7 +56,6 @@ def render() -> str:
     rows = "".join(f"| {' | '.join(row)} |\n" for row in _rows(JobSpec, schema, schema["$defs"]))
     return _HEAD + rows + _FOOT.format(
         keys=", ".join(f"`{key}`" for key in KEYS_NOT_BUILT),
-        frameworks=", ".join(FRAMEWORKS_NOT_BUILT),
     )  # fmt: skip
 
 

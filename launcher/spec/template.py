@@ -12,8 +12,8 @@ from launcher.errors import SpecError
 from launcher.spec.build import spec_from_command
 from launcher.spec.dump import to_yaml
 from launcher.spec.entrypoint import parse_entrypoint, program_name
+from launcher.spec.frameworks import FRAMEWORKS
 from launcher.spec.inspection import Inspection
-from launcher.spec.jobspec import FRAMEWORKS
 from launcher.spec.translation import is_launch_line
 from launcher.spec.unbuilt import KEYS_NOT_BUILT
 from launcher.spec.values import WrongValueError
@@ -31,6 +31,7 @@ _TEMPLATE = """\
 {header}
 name: {name}
 {framework}
+{section}\
 entrypoint: {entrypoint}
 {arguments}\
 # workdir: .                    # folder that is sent; .gitignore and .launcherignore are respected
@@ -80,6 +81,7 @@ def job_template(
         header=_HEADER,
         name=names.slug(program_name(program)),
         framework=_with_note(f"framework: {framework}", _framework_note(framework, found)),
+        section=_section(framework, found),
         entrypoint=_line(entrypoint),
         arguments=_arguments(found or _NOTHING),
         workers=_workers(found),
@@ -125,6 +127,13 @@ def _framework_note(framework: str, found: Inspection | None) -> str:
     if found is not None and trains_with is None and framework != "command":
         return "it imports no framework that is known here"
     return "any program; pytorch for DDP" if framework == "command" else "or command: any program"
+
+
+def _section(framework: str, found: Inspection | None) -> str:
+    if found is None or found.section is None or found.section[0] != framework:
+        return ""
+    section, key, value = found.section
+    return f"{section}: {{{key}: {value}}}\n"
 
 
 def _workers(found: Inspection | None) -> str:

@@ -1,4 +1,4 @@
-"""Keys and frameworks of the design whose feature is not there yet, refused by name.
+"""Keys of the design whose feature is not there yet, refused by name.
 
 Whoever builds one deletes its line here and adds it to jobspec.py. The text beside a key is what to
 do meanwhile; it may be empty.
@@ -9,7 +9,6 @@ from __future__ import annotations
 KEYS_NOT_BUILT = {
     "image": "",
     "kubernetes": "",
-    "metrics": "call launcher.report in the program",
     "timeouts.hang": "timeouts.run ends a job that never ends by itself",
     "preemptible": "",
     "after": "",
@@ -17,5 +16,3 @@ KEYS_NOT_BUILT = {
     "resize_every": "",
     "not_before": "",
 }
-
-FRAMEWORKS_NOT_BUILT = ("tensorflow", "keras", "horovod", "jax")

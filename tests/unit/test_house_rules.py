@@ -17,6 +17,7 @@ BACKEND_OF_OTHERS = {
     # What a library calls so is called so where the library is spoken to.
     "launcher/train/pytorch.py": {"backend"},  # torch.distributed.init_process_group(backend=…)
     "launcher/store/dialect.py": {"get_backend_name"},  # SQLAlchemy's URL
+    "launcher/spec/frameworks.py": {"backend"},  # what Keras calls it: KERAS_BACKEND
 }
 CLASS = re.compile(r"^ *class (\w+)", re.MULTILINE)
 MADE_BY_TOOLS = {"__pycache__", "node_modules"}
@@ -33,7 +34,7 @@ def relative(path):
 
 SOURCES = files("launcher/**/*.py")
 PROGRAMS = [*SOURCES, *files("tests/**/*.py", "jobs/**/*.py", "benchmarks/**/*.py")]
-JOBS = files("jobs/*/job.yaml")
+JOBS = files("jobs/*/*.yaml")
 
 
 def test_there_is_something_to_hold_rules_for():
@@ -80,7 +81,7 @@ def test_only_launcher_is_a_package():
     assert files("tests/**/__init__.py", "benchmarks/**/__init__.py") == []
 
 
-@pytest.mark.parametrize("job", JOBS, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("job", JOBS, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_a_job_that_comes_with_the_project_is_valid_and_explained(job):
     spec = load_spec(job)
     assert spec.name

@@ -76,11 +76,14 @@ def test_a_launcher_that_lives_apart_as_a_tool_takes_the_shells(project, tmp_pat
     assert pick(project, prefix=str(tmp_path / "tool"), **shell) == shell["own"]
 
 
-def test_an_interpreter_tells_its_version_and_what_it_lacks():
-    findings = Inquiry(sys.executable, ("json", "no_such_module")).findings(30.0)
-    assert findings.version == ".".join(map(str, sys.version_info[:3]))
-    assert findings.missing == ("no_such_module",)
-    assert not findings.problem
+def test_an_interpreter_tells_its_version_and_what_it_is_asked():
+    version = ".".join(map(str, sys.version_info[:3]))
+    findings = Inquiry(sys.executable).findings(30.0)
+    assert (findings.version, findings.problem) == (version, "")
+    asked = ("-c", """print('a banner'); print('{"python": "3.9.1", "more": 7}')""")
+    findings = Inquiry(sys.executable, asked).findings(30.0)
+    assert findings.version == "3.9.1"
+    assert '"more": 7' in findings.output
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from launcher.spec.overrides import put
 from launcher.spec.shellwords import split_line
 from launcher.spec.translation import Line, Setting, is_launch_line, translate
 from launcher.spec.translation.line import NODES, PER_NODE, WORKERS, Key
-from launcher.spec.unbuilt import FRAMEWORKS_NOT_BUILT
 from launcher.spec.values import WrongValueError
 from launcher.units import parse_duration
 
@@ -32,10 +31,7 @@ def translate_entrypoint(draft: Draft) -> None:
         return
     for fault in line.faults:
         draft.complain(_ENTRYPOINT, fault)
-    if line.framework in FRAMEWORKS_NOT_BUILT:
-        missing = f"{line.tool} belongs to framework: {line.framework}, not in this version"
-        draft.complain(_ENTRYPOINT, missing)
-    if line.framework in FRAMEWORKS_NOT_BUILT or not line.program:
+    if not line.program:
         draft.unread.add(_ENTRYPOINT)
         return
     _set_keys(draft, line)

@@ -57,7 +57,7 @@ def test_a_line_that_never_ends_is_cut_before_it_fills_the_memory():
         (b"\x1b[2J\x1b[Hgone", "gone"),
         (b"\x1b]0;title\x07text", "text"),
         (b"\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "link"),
-        (b"bell\x07 back\x08 \x9b31m c1", "bell back \ufffd31m c1"),
+        (b"bell\x07 back\x08 \x9b31m c1", "bell bac \ufffd31m c1"),
         (b"caf\xc3\xa9 \xff\ttab", "café \ufffd\ttab"),
         (b"\x1b[1;31mred", "\x1b[1;31mred\x1b[0m"),
         (b"\x1b", ""),

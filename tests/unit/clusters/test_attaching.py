@@ -54,6 +54,7 @@ def test_the_archive_has_all_that_an_agent_imports():
     sent = names(_bundle.bundle({}, whole=False))
     _, agents = hosting.agent_code()
     assert names(agents) <= sent
+    assert "launcher/frameworks/compatibility.json" in sent
     assert {"start.sh", "attach.json", "launcher/executor/attached.py"} <= sent
 
 

@@ -137,6 +137,24 @@ def test_some_exits_are_not_the_end_of_a_node():
     assert core.state.phase == "exited"
 
 
+def test_ranks_that_listen_get_ports_of_their_own_afresh_in_every_attempt():
+    ports = iter(range(20000, 20010))
+    core = AgentCore(
+        "digits.1", 0, [2], GangNode(0, "10.0.0.0", 2), 0.0,
+        reserve_port=lambda: next(ports), ranks_listen=True,
+    )  # fmt: skip
+    core.obey(Orders("", grant=1), 0.0, 0.0)
+    core.prepared(1, 0.0)
+    gang = core.order.gang
+    assert [rank.address for rank in gang.ranks()] == ["10.0.0.0:20000", "10.0.0.0:20001"]
+    assert gang.master_port == 20000
+    core.exited(1, [RankExit(0, 1), RankExit(1, 1)], 1.0)
+    core.drained(1, 2.0)
+    core.obey(Orders("", grant=2), 2.0, 2.0)
+    core.prepared(2, 2.0)
+    assert core.order.gang.nodes[0].ports == (20002, 20003)
+
+
 # --- attempts that never start -------------------------------------------------------------------
 
 

@@ -107,7 +107,7 @@ def test_every_rank_sees_all_gpus_of_its_own_node_in_order(
     layout = gang(given, ("4", "5", "6", "7"))
     found = [env["CUDA_VISIBLE_DEVICES"] for env in environments(framework, layout)]
     assert found == [visible] * 4 + ["4,5,6,7"] * 4
-    assert framework.visible_gpus(layout, layout.on_node(0)[3]) == tuple(
+    assert framework.visible_gpus(LAUNCH, layout.on_node(0)[3]) == tuple(
         visible.split(",") if visible else ()
     )
 

@@ -1,10 +1,12 @@
 """Each step of a job's life: what it does, and that a message told twice or late does nothing."""
 
+from dataclasses import replace
+
 import pytest
 
 from launcher.model import lifecycle
 from launcher.model.ending import Ending
-from launcher.model.job import AllocationState, RankExit, Verdict
+from launcher.model.job import AllocationState, RankExit, Resources, Verdict
 from launcher.model.lifecycle import IllegalTransitionError
 from launcher.model.states import JobState as S
 
@@ -22,6 +24,17 @@ def test_a_grant_says_where_and_from_which_step(lives):
     assert life.told("granted") == [
         "attempt 1 granted on 2 nodes of cluster rays, resumes from step 300"
     ]
+
+
+def test_workers_that_are_one_process_are_one_rank(lives):
+    life = lives()
+    resources = Resources(workers=4, gpus_per_worker=2, replicas_per_rank=4)
+    change = lifecycle.place(replace(life.job, resources=resources), "rays", [("a", 4)], NOW)
+    [slot] = change.job.allocation.slots
+    assert slot.ranks == 1
+    assert resources.per_rank() == {"CPU": 4, "GPU": 8}
+    started = lifecycle.started(change.job, 1, NOW)
+    assert started.events[-1].text == "attempt 1 runs: 1 rank started"
 
 
 def test_an_agent_registers_once(lives):

@@ -223,3 +223,71 @@ def test_the_last_named_error_of_a_log_is_found(tail, line):
 
 def test_a_very_long_line_is_cut():
     assert len(last_error_line("ValueError: " + "x" * 5000)) == 300
+
+
+JAX_ENDED = """\
+F1122 04:59:13.928586   22842 client.h:80] Terminating process because the JAX distributed service \
+detected fatal errors. This most likely indicates that another task died. absl::Status: """
+TF_PEER = """\
+tensorflow.python.framework.errors_impl.UnavailableError: Graph execution error:
+
+Detected at node CollectiveReduceV2 defined at (most recent call last):
+Collective ops is aborted by: Error reported from /job:worker/task:1: The following tasks are
+"""
+NEVER_CAME = f"{JAX_ENDED}DEADLINE_EXCEEDED: Deadline Exceeded\n\nRPC: /xla.coordination.\
+CoordinationService/RegisterTask\n*** Check failure stack trace: ***"
+
+
+@pytest.mark.parametrize("tail", [TF_PEER, f"{JAX_ENDED}UNAVAILABLE: lost"])
+def test_a_rank_that_its_framework_ended_after_a_peer_is_not_the_first(tail):
+    followed = RankExit(0, SIGABRT, after_s=0.5, tail=tail)
+    cause = RankExit(1, SIGABRT, after_s=0.6, tail="")
+    assert first_failing([followed, cause]) is cause
+
+
+def test_a_rank_that_failed_and_was_ended_by_jax_at_its_exit_is_the_first():
+    ended = f"{JAX_ENDED}INTERNAL: Shutdown barrier has failed"
+    cause = RankExit(1, SIGABRT, after_s=300.0, tail=f"ValueError: bad batch\n{ended}")
+    peer = RankExit(0, SIGABRT, after_s=299.9, tail=f"step 3\n{ended}")
+    found = verdict(peer, cause)
+    assert found.first_failing == 1
+    assert found.words == "rank 1: killed by SIGABRT (abort): ValueError: bad batch"
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        "jax.errors.JaxRuntimeError: RESOURCE_EXHAUSTED: Out of memory allocating 17592 bytes.",
+        "errors_impl.ResourceExhaustedError: {{node Fill}} OOM when allocating tensor with shape",
+        "numpy._core._exceptions._ArrayMemoryError: Unable to allocate 32.0 TiB for an array",
+        "RuntimeError: DefaultCPUAllocator: can't allocate memory (Cannot allocate memory)",
+    ],
+)
+def test_every_frameworks_words_for_want_of_memory_are_known(tail):
+    found = verdict(RankExit(2, 1, tail=tail))
+    assert (found.ending, found.first_failing) == (Ending.OUT_OF_MEMORY, 2)
+
+
+@pytest.mark.parametrize(
+    ("code", "tail", "words"),
+    [
+        (SIGABRT, NEVER_CAME, "DEADLINE_EXCEEDED: Deadline Exceeded"),
+        (1, "torch.distributed.DistStoreError: Timed out after 301 seconds waiting for clients.",
+         "torch.distributed.DistStoreError: Timed out"),
+    ],
+)  # fmt: skip
+def test_ranks_that_wait_in_vain_for_the_others_are_a_start_that_failed(code, tail, words):
+    late = BEGUN_AFTER_S + 240.0
+    found = verdict(RankExit(0, code, tail=tail), RankExit(1, SIGKILL, stopped=True), ran_s=late)
+    assert (found.ending, found.first_failing, found.began) == (Ending.START_TIMEOUT, 0, False)
+    assert f", as the ranks did not all meet in time: {words}" in found.words
+    begun = verdict(RankExit(0, code, tail=tail, reported=True), ran_s=late)
+    assert (begun.ending, begun.began) == (Ending.PROGRAM_FAILED, True)
+
+
+def test_without_a_named_error_the_line_that_ended_the_process_is_told():
+    text = "F1122 04:59:13.928586   22842 tensor.cc:80] Check failed: dims == 2 (3 vs. 2)"
+    assert last_error_line(f"step 1\n{text}\n*** Check failure stack trace: ***") == (
+        "Check failed: dims == 2 (3 vs. 2)"
+    )
+    assert last_error_line("I1122 04:59:13.9   22842 port.cc:153] oneDNN is on") == ""

@@ -43,8 +43,8 @@ def waiting():
 
 @pytest.fixture(scope="session")
 def running():
-    def build(job_id, *ranks_by_node, is_counted=True, cluster="local", **resources):
-        gang = Resources(workers=sum(ranks for _, ranks in ranks_by_node), **resources)
-        return Running(job_id, job_id, cluster, ranks_by_node, gang, is_counted=is_counted)
+    def build(job_id, *workers_by_node, is_counted=True, cluster="local", **resources):
+        gang = Resources(workers=sum(ranks for _, ranks in workers_by_node), **resources)
+        return Running(job_id, job_id, cluster, workers_by_node, gang, is_counted=is_counted)
 
     return build

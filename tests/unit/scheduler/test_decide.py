@@ -120,7 +120,8 @@ def test_what_is_known_of_one_gang_is_not_taken_for_another(other):
 
 def test_the_gangs_above_differ_in_every_way_a_gang_can():
     tried = {key for other in OTHER_GANGS for key in other}
-    assert tried == {field.name for field in fields(Resources)}
+    # How many of its workers are one process changes nothing of where they fit.
+    assert tried == {field.name for field in fields(Resources)} - {"replicas_per_rank"}
 
 
 def test_two_clusters_may_name_their_nodes_alike(node, cluster, waiting, running):

@@ -227,7 +227,7 @@ def test_a_job_alone_on_an_empty_cluster_is_placed_exactly_if_submit_takes_it(ga
     local = ClusterView("local", nodes)
     refused = never_fits(gang, [local], "any")
     decisions = decide(State((local,), (job,)), now=0.0)
-    assert [p.ranks_by_node for p in decisions.placements] == [fit(gang, nodes)] * (not refused)
+    assert [p.workers_by_node for p in decisions.placements] == [fit(gang, nodes)] * (not refused)
     if refused:
         assert decisions.reasons["digits"] == refused.message
         assert refused.hint
@@ -248,7 +248,7 @@ class Machine:
         """Fixed-point units by node and resource."""
         used: dict[str, Counter[str]] = {node.node_id: Counter() for node in self.nodes}
         for job in self.running:
-            for node_id, ranks in job.ranks_by_node:
+            for node_id, ranks in job.workers_by_node:
                 for name, each in job.resources.per_worker().items():
                     used[node_id][name] += ranks * round(each * UNITS)
         return used
@@ -268,7 +268,7 @@ class Machine:
         resources = {job.job_id: job.resources for job in waiting}
         decisions = decide(State((self.view,), waiting, self.running), now=10.0)
         self.running += tuple(
-            Running(p.job_id, "job", "local", p.ranks_by_node, resources[p.job_id])
+            Running(p.job_id, "job", "local", p.workers_by_node, resources[p.job_id])
             for p in decisions.placements
         )
 

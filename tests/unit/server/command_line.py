@@ -33,6 +33,7 @@ class CommandLines:
             "HOME": str(folder),
             "XDG_CONFIG_HOME": str(folder / "config"),
             "XDG_CACHE_HOME": f"{folder}-cache",
+            "MPLCONFIGDIR": f"{folder}-cache",
             "SHELL": "/bin/tcsh",
         }
 

@@ -229,3 +229,16 @@ def test_a_checkpoint_that_is_committed_again_is_the_same(server, agent, job):
     assert first == again
     assert server.show(job)["checkpoints"]["count"] == 1
     assert agent.commit(5, {"model.pt": b"y"}).status == 409
+
+
+def test_records_that_only_tensorboard_reads_are_kept_and_told_once_without_it(
+    server, agent, job, monkeypatch
+):
+    monkeypatch.setattr("launcher.store.metrics.reader", lambda: None)
+    line = b'{"k":"e","run":".","d":"CQAAAAAAAFlA"}\n'
+    assert agent.append(("observed", 1, 0, 0, line)).json()["lengths"] == [len(line)]
+    assert agent.append(("observed", 1, 0, len(line), line)).json()["lengths"] == [2 * len(line)]
+    (warning,) = [
+        one for one in server.get(f"/jobs/{job}/events")["events"] if one["kind"] == "warning"
+    ]
+    assert "pip install 'trainlaunch[tensorboard]'" in warning["text"]

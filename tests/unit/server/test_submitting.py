@@ -19,6 +19,13 @@ def test_a_submitted_job_waits_in_the_queue_with_its_whole_spec(server):
     ]
 
 
+def test_workers_of_one_process_without_gpus_are_told_that_they_need_logical_devices(server):
+    job = server.submit(framework="tensorflow", entrypoint="train.py").json()
+    [_, remark] = server.get(f"/jobs/{job['id']}/events")["events"]
+    assert "2 workers of one process, and no GPUs" in remark["text"]
+    assert "tf.config.set_logical_device_configuration" in remark["text"]
+
+
 def test_the_same_key_gives_the_same_job_again(server):
     first, again = server.submit(key="k1"), server.submit(key="k1")
     assert (first.status, again.status) == (201, 200)

@@ -2,10 +2,7 @@
 
 import pytest
 
-from launcher.errors import SpecError
 from launcher.spec.bare import bare_nodes
-from launcher.spec.build import spec_from_command
-from launcher.spec.jobspec import JobSpec
 from launcher.spec.load import parse_spec
 
 
@@ -100,11 +97,63 @@ def test_the_users_own_variable_wins() -> None:
     assert [line for line in found if "OMP" in line] == ["export OMP_NUM_THREADS=9"]
 
 
-def test_a_framework_that_torchrun_does_not_start_is_refused() -> None:
-    other = spec_from_command(["t.py"], check_files=False).model_dump() | {"name": "t"}
-    spec = JobSpec.model_construct(**other | {"framework": "horovod"})
-    with pytest.raises(SpecError, match="framework: horovod"):
-        bare_nodes(spec, "job-abc")
+def test_workers_of_tensorflow_are_a_line_each_with_their_tf_config() -> None:
+    found = lines(
+        "framework: tensorflow\ntensorflow: {strategy: multi_worker_mirrored}\n"
+        "entrypoint: python -u t.py -x\nresources: {workers: 3, uneven: true, nodes: 2}\n",
+        ranks=[2, 1],
+        hosts=["a", "b"],
+    )
+    config = (
+        '{"cluster":{"worker":["a:29500","a:29501","b:29500"]},"task":{"type":"worker","index":'
+    )
+    assert [node[2:] for node in found] == [
+        (
+            f"TF_CONFIG='{config}0}}}}' python -u t.py -x &",
+            f"TF_CONFIG='{config}1}}}}' python -u t.py -x &",
+            "wait",
+        ),
+        (f"TF_CONFIG='{config}2}}}}' python -u t.py -x",),
+    ]
+
+
+@pytest.mark.parametrize("framework", ["tensorflow", "keras"])
+def test_workers_of_one_process_are_one_line(framework: str) -> None:
+    (found,) = lines(
+        f"framework: {framework}\nentrypoint: t.py\n"
+        "resources: {workers: 4, cpus_per_worker: 2, gpus_per_worker: 0}\n"
+    )
+    assert found[1] == "export OMP_NUM_THREADS=8"
+    assert found[-1] == "python t.py"
+
+
+def test_processes_of_jax_are_told_where_they_meet_and_which_gpus_are_their_own() -> None:
+    text = "framework: jax\nentrypoint: t.py\nresources: {workers: 2, gpus_per_worker: 2}\n"
+    (found,) = lines(text)
+    meeting = "JAX_COORDINATOR_ADDRESS=localhost:29500 JAX_NUM_PROCESSES=2"
+    size = "OMPI_MCA_orte_hnp_uri=none OMPI_COMM_WORLD_SIZE=2"
+    started = [
+        f"CUDA_VISIBLE_DEVICES={gpus} {meeting} JAX_PROCESS_ID={rank} {size} "
+        f"OMPI_COMM_WORLD_RANK={rank} OMPI_COMM_WORLD_LOCAL_RANK={rank} python t.py &"
+        for rank, gpus in enumerate(["0,1", "2,3"])
+    ]
+    assert found[-3:] == (*started, "wait")
+
+
+def test_keras_on_torch_is_started_by_torchrun() -> None:
+    text = "framework: keras\nkeras: {backend: torch}\nentrypoint: t.py\nresources: {workers: 2}\n"
+    (found,) = lines(text)
+    assert "export KERAS_BACKEND=torch" in found
+    assert found[-1] == "torchrun --standalone --nproc-per-node 2 t.py"
+
+
+def test_horovodrun_is_typed_on_the_first_node_alone() -> None:
+    (found,) = lines(
+        "framework: horovod\nentrypoint: t.py\nresources: {workers: 4, nodes: 2}\n",
+        ranks=[2, 2],
+        hosts=["a", "b"],
+    )
+    assert found[-1] == "horovodrun -np 4 -H a:2,b:2 python t.py"
 
 
 def test_there_and_back_again_is_the_same_gang() -> None:

@@ -1,3 +1,4 @@
+import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -144,15 +145,22 @@ CHECKPOINTS = st.builds(
     st.just({})
     | st.fixed_dictionaries({"watch": WATCHED}, optional={"watch_per_node": st.booleans()}),
 )
+FRAMEWORKS = st.sampled_from([
+    {"framework": "pytorch"},
+    {"framework": "jax"},
+    {"framework": "tensorflow", "tensorflow": {"strategy": "multi_worker_mirrored"}},
+    {"framework": "keras", "keras": {"backend": "torch"}},
+])  # fmt: skip
+INTERPRETERS = FILLED.filter(lambda path: not re.search(r"\$|\s-", path))
 SPECS = st.builds(
     lambda program, shape, resources, rest: {
         **rest, **program, "resources": {**resources, **shape},
     },
     st.fixed_dictionaries({"framework": st.just("command"), "entrypoint": FILLED})
-    | st.fixed_dictionaries({
-        "framework": st.just("pytorch"),
-        "entrypoint": st.lists(TEXT, max_size=4).map(lambda words: shlex.join(["a.py", *words])),
-    }),
+    | st.builds(
+        lambda framework, words: framework | {"entrypoint": shlex.join(["a.py", *words])},
+        FRAMEWORKS, st.lists(TEXT, max_size=4),
+    ),
     SHAPES,
     dictionary(
         gpus_per_worker=st.integers(0, 8), cpus_per_worker=COUNT, accelerator=FILLED,
@@ -163,7 +171,7 @@ SPECS = st.builds(
     dictionary(
         name=NAMES, workdir=FILLED, project=NAMES, cluster=NAMES, priority=st.integers(0, 100),
         env=st.dictionaries(st.from_regex(r"[a-z_][a-z0-9_]{0,8}", fullmatch=True), TEXT),
-        python=dictionary(interpreter=FILLED), checkpoints=CHECKPOINTS,
+        python=dictionary(interpreter=INTERPRETERS), checkpoints=CHECKPOINTS,
         retries=dictionary(max=st.integers(0, 9), backoff=SECONDS),
         timeouts=dictionary(run=SECONDS, start=SECONDS, queue=SECONDS, grace=SECONDS),
         stop_signal=st.sampled_from(["SIGTERM", "SIGINT", "SIGUSR1", "SIGUSR2"]),

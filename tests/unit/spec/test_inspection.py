@@ -34,6 +34,29 @@ def test_the_imports_say_what_it_trains_with(source: str, framework: str | None)
 
 
 @pytest.mark.parametrize(
+    ("source", "lines"),
+    [
+        (
+            "from tensorflow import keras\ntf.distribute.MultiWorkerMirroredStrategy()",
+            "framework: tensorflow|tensorflow: {strategy: multi_worker_mirrored}",
+        ),
+        (
+            "import os\nos.environ['KERAS_BACKEND'] = 'jax'\nimport keras",
+            "framework: keras|keras: {backend: jax}",
+        ),
+        ("import keras\ntf.distribute.MirroredStrategy()", "framework: keras"),
+    ],
+)
+def test_what_the_framework_must_be_told_is_in_the_proposal(source: str, lines: str) -> None:
+    text = propose(["train.py"], inspect(source))
+    written = [line.partition("#")[0].strip() for line in text.splitlines()]
+    for line in lines.split("|"):
+        assert line in written
+    assert written.count("keras: {backend: jax}") == lines.count("backend")
+    parse_spec(text, "job.yaml")
+
+
+@pytest.mark.parametrize(
     ("source", "together"),
     [
         ("dist.init_process_group('gloo')", True),
@@ -108,7 +131,9 @@ def test_a_text_that_is_no_python_is_told_by_its_place() -> None:
         inspect("def (")
 
 
-@pytest.mark.parametrize("script", sorted(JOBS.glob("*/*.py")), ids=lambda path: path.parent.name)
+@pytest.mark.parametrize(
+    "script", sorted(JOBS.glob("*/*.py")), ids=lambda path: f"{path.parent.name}/{path.stem}"
+)
 def test_a_job_of_ours_gets_a_spec_that_is_valid(script: Path) -> None:
     found = inspect(script.read_text())
     spec = parse_spec(propose([script.name], found), "job.yaml")

@@ -42,6 +42,27 @@ def test_a_spec_becomes_what_the_agents_need() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("keys", "strategy", "replicas"),
+    [
+        ("framework: tensorflow", "mirrored", 4),
+        ("framework: tensorflow\ntensorflow: {strategy: multi_worker_mirrored}",
+         "multi_worker_mirrored", 1),
+        ("framework: keras", "tensorflow", 4),
+        ("framework: keras\nkeras: {backend: torch}", "torch", 1),
+        ("framework: keras\nkeras: {backend: jax}", "jax", 1),
+        ("framework: jax", "", 1),
+        ("framework: pytorch", "", 1),
+    ],
+)  # fmt: skip
+def test_a_strategy_says_how_many_workers_are_one_process(
+    keys: str, strategy: str, replicas: int
+) -> None:
+    text = f"{keys}\nentrypoint: a.py\nresources: {{workers: 4, gpus_per_worker: 0}}\n"
+    launch = to_launch(parse_spec(text, "job.yaml"), "a-b2", "")
+    assert (launch.strategy, launch.replicas_per_rank) == (strategy, replicas)
+
+
 def test_what_is_watched_goes_to_the_agents_and_what_is_best_stays_with_the_server() -> None:
     spec = decide_gpus(
         parse_spec(

@@ -108,10 +108,9 @@ def test_a_line_is_read_into_the_keys_that_it_means(line: str, expected: str) ->
         ),
     ],
 )
-def test_a_horovod_line_is_read_though_its_framework_may_not_be_there_yet(
-    line: str, expected: dict[str, Any]
-) -> None:
+def test_a_horovod_line_is_a_horovod_job(line: str, expected: dict[str, Any]) -> None:
     assert settings(line) == expected
+    assert read(line).framework == "horovod"
 
 
 def test_the_interpreter_of_a_tool_given_by_its_path_runs_the_program() -> None:
@@ -194,8 +193,7 @@ def test_a_contradiction_names_the_key_and_the_flag(
     assert all(word in text for word in both)
 
 
-def test_a_framework_of_its_own_can_not_be_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("launcher.spec.translation.into_draft.FRAMEWORKS_NOT_BUILT", ())
+def test_a_framework_of_its_own_can_not_be_another_one() -> None:
     text = complaints("horovodrun -np 2 python t.py", "framework: pytorch")
     assert "framework: 'pytorch' contradicts horovodrun in entrypoint" in text
 

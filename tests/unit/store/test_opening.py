@@ -82,7 +82,7 @@ def test_migrations_make_exactly_the_tables_of_the_code(
 
 def _columns_and_constraints(sql: str) -> list[str]:
     """The parts of a CREATE, without regard to their order: a migration may add a column later."""
-    head, _, body = sql.partition("(")
+    head, _, body = sql.replace('"', "").partition("(")
     parts, depth = [""], 0
     for sign in body.rstrip().removesuffix(")"):
         depth += (sign == "(") - (sign == ")")

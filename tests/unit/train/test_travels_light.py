@@ -13,7 +13,16 @@ import pytest
 import launcher
 
 PACKAGE = Path(launcher.__file__).parent
-ADAPTERS = {"pytorch.py"}
+ADAPTERS = {
+    "_keras_epochs.py",
+    "_keras_horovod.py",
+    "_keras_jax.py",
+    "_keras_state.py",
+    "_keras_tensorflow.py",
+    "_keras_torch.py",
+    "keras.py",
+    "pytorch.py",
+}
 FILES = [PACKAGE / "__init__.py", *sorted((PACKAGE / "train").glob("*.py"))]
 
 

@@ -1,0 +1,23 @@
+"""JAX over several processes, unmodified: `jax.distributed.initialize()` needs no arguments."""
+
+from __future__ import annotations
+
+from launcher.frameworks._jax import jax_environment
+from launcher.frameworks._torchrun import TorchrunFramework
+from launcher.model.gang import Gang, Rank
+from launcher.model.launch import Launch
+
+
+class Jax(TorchrunFramework):
+    """A process a worker, with its own GPUs; rank 0 serves the coordinator."""
+
+    how_to_meet = "call jax.distributed.initialize() before anything else of jax"
+
+    def environment(self, launch: Launch, gang: Gang, rank: Rank) -> dict[str, str]:
+        """Give what JAX looks for over torchrun's set."""
+        own = super().environment(launch, gang, rank)
+        return own | jax_environment(launch, gang, rank)
+
+    def sees_own_gpus(self, launch: Launch) -> bool:  # noqa: ARG002 - a contract
+        """JAX takes every GPU that it sees."""
+        return True
