@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Callable
+from functools import partial
 
 import keras
 import numpy as np
@@ -41,17 +43,23 @@ def by_fit(model: keras.Model, inputs: np.ndarray, labels: np.ndarray) -> None:
 
 def by_loop(
     replica: DistributedDataParallel,
-    optimizer: torch.optim.Optimizer,
+    update: Callable[[], None],
     inputs: torch.Tensor,
     labels: torch.Tensor,
 ) -> None:
     order = torch.randperm(len(inputs))
     for batch in order.split(BATCH):
         loss = torch.nn.functional.cross_entropy(replica(inputs[batch]), labels[batch])
-        optimizer.zero_grad()
+        replica.zero_grad()
         loss.backward()
-        optimizer.step()
+        update()
         loss.item()  # as Keras's logs have it, every step
+
+
+def by_keras(model: keras.Model) -> None:
+    weights = model.trainable_weights
+    with torch.no_grad():
+        model.optimizer.apply([weight.value.grad for weight in weights], weights)
 
 
 def main() -> None:
@@ -65,13 +73,15 @@ def main() -> None:
     inputs = chance.normal(size=(BATCH * args.steps, INPUTS)).astype("float32")
     labels = chance.integers(0, CLASSES, size=len(inputs))
     model = distribute(lambda: make(args.width))
-    replica = DistributedDataParallel(make(args.width), gradient_as_bucket_view=True)
-    optimizer = torch.optim.Adam(replica.parameters(), 1e-3, foreach=True)
+    replicas = [make(args.width), make(args.width)]
+    first, second = (DistributedDataParallel(one, gradient_as_bucket_view=True) for one in replicas)
+    update = torch.optim.Adam(first.parameters(), 1e-3, foreach=True).step
     tensors = torch.tensor(inputs), torch.tensor(labels)
 
     ways = {
         "fit": lambda: by_fit(model, inputs, labels),
-        "loop": lambda: by_loop(replica, optimizer, *tensors),
+        "loop": lambda: by_loop(first, update, *tensors),
+        "keras_adam": lambda: by_loop(second, partial(by_keras, replicas[1]), *tensors),
     }
     rates: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(args.rounds + 1):

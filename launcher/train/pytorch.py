@@ -34,25 +34,38 @@ def process_group(
         backend: torch's name of the collective library; default nccl with CUDA, else gloo.
         timeout: how long a collective may take; default torch's.
     """
-    device = _device()
+    device = own_device()
     if world_size() == 1:
         yield device
         return
-    dist.init_process_group(
-        backend or ("nccl" if device.type == "cuda" else "gloo"),
-        timeout=timeout,
-        device_id=device if device.type == "cuda" else None,
-    )
+    join(device, backend, timeout)
     yield device
     # Not after an exception: destroying waits for collectives that the other ranks never enter.
-    gc.collect()
-    dist.destroy_process_group()
-    gc.collect()
+    leave()
 
 
-def _device() -> torch.device:
+def own_device() -> torch.device:
+    """The device of this rank, made torch's current one: a program's plain "cuda" means it."""
     if not torch.cuda.is_available():
         return torch.device("cpu")
     device = torch.device("cuda", local_rank())
     torch.cuda.set_device(device)
     return device
+
+
+def join(
+    device: torch.device, backend: str | None = None, timeout: timedelta | None = None
+) -> None:
+    """Make the process group of all ranks; the arguments are `process_group`'s."""
+    dist.init_process_group(
+        backend or ("nccl" if device.type == "cuda" else "gloo"),
+        timeout=timeout,
+        device_id=device if device.type == "cuda" else None,
+    )
+
+
+def leave() -> None:
+    """End the process group, once nothing that is still needed refers to it."""
+    gc.collect()
+    dist.destroy_process_group()
+    gc.collect()

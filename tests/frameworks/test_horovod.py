@@ -79,7 +79,7 @@ def test_a_dead_rank_ends_the_others_and_the_gang_goes_on_from_its_checkpoint(
     job = submit(
         stack,
         "horovod_pytorch",
-        "--epochs 8 --epoch-pause 1",
+        "--epochs 16 --epoch-pause 1",
         checkpoints={"watch": ["checkpoint-*.pt"]},
         retries=1,
     )
@@ -90,7 +90,7 @@ def test_a_dead_rank_ends_the_others_and_the_gang_goes_on_from_its_checkpoint(
     assert ended.attempts[0].first_failing == 1
     epochs = [[int(n) for n in EPOCH.findall(stack.log(job, attempt=n))] for n in (1, 2)]
     assert 1 < epochs[1][0] <= epochs[0][-1] + 1
-    assert epochs[1] == list(range(epochs[1][0], 9))
+    assert epochs[1] == list(range(epochs[1][0], 17))
     found = [said_last(stack, job, rank, attempt=2) for rank in (0, 1)]
     assert found[0]["weights"] == found[1]["weights"]
     assert found[0]["accuracy"] > 0.9

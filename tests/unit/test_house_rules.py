@@ -18,6 +18,8 @@ BACKEND_OF_OTHERS = {
     "launcher/train/pytorch.py": {"backend"},  # torch.distributed.init_process_group(backend=…)
     "launcher/store/dialect.py": {"get_backend_name"},  # SQLAlchemy's URL
     "launcher/spec/frameworks.py": {"backend"},  # what Keras calls it: KERAS_BACKEND
+    "launcher/train/keras.py": {"backend"},  # keras.backend.backend()
+    "launcher/train/_keras_horovod.py": {"backend"},
 }
 CLASS = re.compile(r"^ *class (\w+)", re.MULTILINE)
 MADE_BY_TOOLS = {"__pycache__", "node_modules"}
