@@ -22,8 +22,8 @@ _PEAKS_LOW = re.compile(r"loss|error|(?<![a-z])(err|mae|mse|rmse|ppl|perplexity|
 _ONCE = frozenset({"parameters", "params", "num_parameters", "n_parameters"})
 """Metrics by which a program tells how many parameters its model has."""
 _RATES = frozenset({"samples_per_s", "samples_per_sec", "samples_per_second", "samples/s"})
-_OWN_KEYS = frozenset({"name", "workdir"})
-"""Keys of a spec of which every job has its own."""
+_OWN_KEYS = frozenset({"name", "workdir", "framework"})
+"""Keys of a spec of which every job has its own, or that stand above anyway."""
 
 
 @dataclass(frozen=True)
