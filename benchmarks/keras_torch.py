@@ -35,7 +35,7 @@ def main() -> None:
         ],
     )
     section.note(
-        "Keras's Adam passes over the weights more often than torch's; the last row is without that."
+        "Keras's Adam passes over the weights more often than torch's: the last row has it too."
     )
     section.print()
 

@@ -19,6 +19,10 @@ SPECS = (
     "jax",
 )
 GOOD = 0.96
+FEWER_STEPS = {
+    # Keras's `fit` under MirroredStrategy takes 0.1 s a step on two parts of a CPU, 6 ms on one.
+    "keras-tensorflow": "--epochs 32 --batch-size 128 --lr 0.016"
+}
 
 
 def assert_learnt(stack: Stack, job: str, folder: Path) -> None:
@@ -34,7 +38,7 @@ def assert_learnt(stack: Stack, job: str, folder: Path) -> None:
 
 @pytest.mark.parametrize("name", SPECS)
 def test_two_workers_learn_the_digits(stack: Stack, tmp_path: Path, name: str) -> None:
-    ended = run(stack, f"digits/{name}")
+    ended = run(stack, f"digits/{name}", arguments=FEWER_STEPS.get(name, ""))
     assert ended.warnings == ()
     assert_learnt(stack, ended.id, tmp_path)
 
