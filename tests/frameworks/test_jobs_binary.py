@@ -18,7 +18,9 @@ def accuracy(stack: Stack, job: str) -> float:
     return float(line.split()[1])
 
 
-@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize(
+    "name", ["pytorch", *(pytest.param(name, marks=pytest.mark.slow) for name in SPECS[1:])]
+)
 def test_two_workers_tell_the_points_apart(stack: Stack, name: str) -> None:
     job = run(stack, f"binary/{name}").id
     assert accuracy(stack, job) >= GOOD

@@ -9,15 +9,8 @@ import pytest
 from own_jobs import last_value, output, run
 from stack import Stack
 
-SPECS = (
-    "pytorch",
-    "tensorflow",
-    "tensorflow-multi-worker",
-    "keras-tensorflow",
-    "keras-torch",
-    "keras-jax",
-    "jax",
-)
+QUICK = ("pytorch", "tensorflow", "keras-torch", "keras-jax", "jax")
+LONG = ("tensorflow-multi-worker", "keras-tensorflow")
 GOOD = 0.96
 FEWER_STEPS = {
     # Keras's `fit` under MirroredStrategy takes 0.1 s a step on two parts of a CPU, 6 ms on one.
@@ -36,7 +29,9 @@ def assert_learnt(stack: Stack, job: str, folder: Path) -> None:
         assert report[str(digit)].keys() == {"precision", "recall", "f1-score", "support"}
 
 
-@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize(
+    "name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in LONG)]
+)
 def test_two_workers_learn_the_digits(stack: Stack, tmp_path: Path, name: str) -> None:
     ended = run(stack, f"digits/{name}", arguments=FEWER_STEPS.get(name, ""))
     assert ended.warnings == ()
@@ -44,7 +39,7 @@ def test_two_workers_learn_the_digits(stack: Stack, tmp_path: Path, name: str) -
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("name", [*QUICK, *LONG])
 def test_one_worker_learns_them_too(stack: Stack, tmp_path: Path, name: str) -> None:
     arguments = "--cpu-replicas 1" if name in {"tensorflow", "keras-tensorflow"} else ""
     ended = run(stack, f"digits/{name}", workers=1, arguments=arguments)

@@ -38,7 +38,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", ["pytorch", "keras"])
+@pytest.mark.parametrize("name", ["pytorch", pytest.param("keras", marks=pytest.mark.slow)])
 def test_it_learns_from_files_that_are_linked_into_the_jobs_folder(
     stack: Stack, data: Path, name: str
 ) -> None:
