@@ -22,7 +22,7 @@ test: $(VENV)/.installed-dev ## unit and integration tests, about 10 minutes on 
 test-apart: $(VENV)/.installed-dev $(VENV)/.ray-head ## attached clusters, two machines, rough programs, full disks: 7 minutes
 	$(BIN)/python -m pytest tests/integration -m "apart and not slow"
 
-test-frameworks: $(VENV)/.all-cpu ## TensorFlow, Keras, JAX and Horovod jobs: 5 minutes
+test-frameworks: $(VENV)/.all-cpu ## TensorFlow, Keras, JAX and Horovod jobs: 6 minutes
 	$(BIN)/python -m pytest tests/frameworks -m "not slow"
 
 test-all: $(VENV)/.all-cpu $(VENV)/.ray-head ## the same, and the long forms

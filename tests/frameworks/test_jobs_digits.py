@@ -9,8 +9,11 @@ import pytest
 from own_jobs import last_value, output, run
 from stack import Stack
 
-QUICK = ("pytorch", "tensorflow", "keras-torch", "keras-jax", "jax")
-LONG = ("tensorflow-multi-worker", "keras-tensorflow")
+QUICK = ("pytorch", "jax")
+LONG = (
+    *("tensorflow", "tensorflow-multi-worker"),
+    *("keras-tensorflow", "keras-torch", "keras-jax"),
+)
 GOOD = 0.96
 FEWER_STEPS = {
     # Keras's `fit` under MirroredStrategy takes 0.1 s a step on two parts of a CPU, 6 ms on one.

@@ -57,6 +57,7 @@ def test_it_says_what_is_missing_where_there_is_no_data_and_no_network(stack: St
     assert "write links: {data: /path/to/mnist} in the spec" in log
 
 
+@pytest.mark.slow
 def test_a_job_begins_with_what_another_has_learnt(stack: Stack) -> None:
     base = run(stack, "transfer/base").id
     assert last_value(stack, base, "accuracy") >= 0.96

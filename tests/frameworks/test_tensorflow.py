@@ -53,6 +53,7 @@ def test_a_loop_over_two_workers_is_that_of_one_and_that_of_two_devices(stack: S
     assert devices["losses"] == pytest.approx(alone["losses"], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_killed_worker_costs_no_step_and_a_loss_of_nan_is_kept(stack: Stack) -> None:
     job = submit(
         stack,
