@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from stack import Stack
 
 from launcher.views import AttemptView, JobView
@@ -58,6 +59,7 @@ def test_ranks_that_wait_in_vain_for_another_did_not_start_in_time(stack: Stack)
     )
 
 
+@pytest.mark.slow
 def test_want_of_memory_in_tensorflow_is_told_as_such_of_the_rank_that_had_it(stack: Stack) -> None:
     multi = {"strategy": "multi_worker_mirrored"}
     job = stack.run(TENSORFLOW, framework="tensorflow", tensorflow=multi, **QUIET)

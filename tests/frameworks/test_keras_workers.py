@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from keras_resume import assert_resumes_exactly, assert_same_curve
 from keras_workers import Gang
 
@@ -14,6 +15,7 @@ def test_two_workers_end_equal_with_the_curve_of_one_and_resume_exactly(tmp_path
     assert_same_curve(answer["plain"]["history"], alone["plain"]["history"])
 
 
+@pytest.mark.slow
 def test_workers_decide_alike_and_what_would_part_them_is_refused(tmp_path: Path) -> None:
     one, two = Gang(tmp_path / "gang", "torch", 2).run("keras_torch_rules")
     unused, _ = one.pop("unused"), two.pop("unused")  # each names its rank
