@@ -58,7 +58,7 @@ def _job(cluster: Embedded, watch: list[str]) -> Iterator[tuple[Training, str]]:
         [rank] = marks.wait("steps", ranks=1, first=True)
         kept = {process for process, _ in background(cluster, rank.pid)} if watch else set()
         yield Training(marks, kept | descendants([rank.pid]), MARKED_STEPS), job.id
-        cluster.end(job.id)
+        cluster.client.cancel(job.id, force=True)  # the other one still holds its place
 
 
 def _commits(cluster: Embedded, job: str) -> int:
