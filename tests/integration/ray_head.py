@@ -112,6 +112,11 @@ class RayHead:
             _processes.end(self._record.processes, grace_s=0)
         shutil.rmtree(self._temp_dir, ignore_errors=True)
 
+    def log(self, job: str) -> str:
+        """What a Ray job wrote, as its file has it: the dashboard need not answer."""
+        (file,) = self._temp_dir.glob(f"session_2*/logs/job-driver-{job}.log")
+        return file.read_text()
+
     def pause(self) -> None:
         """SIGSTOP to its dashboard: it is there, and does not answer."""
         self._signal_dashboard(signal.SIGSTOP)
