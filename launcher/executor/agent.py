@@ -185,7 +185,7 @@ class Agent:
             self.config.index,
             len(self._setup.ranks),
             is_sound=self._ranks.are_sound,
-            on_commit=lambda attempt: self._post(partial(self._core.committed, attempt)),
+            on_commit=lambda *what: self._post(partial(self._core.committed, *what)),
         )
 
     def _make_outputs(self) -> OutputCollector:

@@ -126,6 +126,7 @@ class AgentCore:
         self._reserve_port, self._ranks_listen = reserve_port, ranks_listen
         self._lost_peers: dict[int, str] = {}
         self._stop_asked: float | None = None
+        self._save_asked: float | None = None
         self._draining_since: float | None = None
         self._closing = ""
         self._job_over = False
@@ -236,7 +237,7 @@ class AgentCore:
         if self._closing or self.state.phase not in {"idle", "quiet"}:
             return  # not before the earlier attempt is over here
         self.grant, self.resume = attempt, resume
-        self._stop_asked = self._sent = self._draining_since = None
+        self._stop_asked = self._save_asked = self._sent = self._draining_since = None
         # Fresh ones for every attempt: what is left of the last one may still talk to its own.
         ports = tuple(self._reserve_port() for _ in range(self.node.ranks * self._ranks_listen))
         node = replace(self.node, ports=ports)
@@ -309,10 +310,12 @@ class AgentCore:
         self.state = replace(self.state, calls=calls, armed=armed, rejected=rejected)
         self._follow(now)
 
-    def committed(self, attempt: int, now: float) -> None:
-        """Watched files of this node were committed."""
+    def committed(self, attempt: int, taken_at: float, now: float) -> None:
+        """Watched files of this node were committed, as they were at `taken_at`."""
         if attempt == self.grant:
-            self.state = replace(self.state, commits=self.state.commits + 1)
+            is_late = self._save_asked is not None and taken_at >= self._save_asked
+            commits, late = self.state.commits + 1, self.state.late_commits + is_late
+            self.state = replace(self.state, commits=commits, late_commits=late)
         self._follow(now)
 
     def drained(self, attempt: int, now: float) -> None:
@@ -359,13 +362,13 @@ class AgentCore:
             self.leader.node_says(self.state, now)
             self.leader.tick(now)
             self.order = self.leader.order
-        self._obey_order()
+        self._obey_order(now)
         self._heed_silence(now)
         self._act_alone(now)
         self._maybe_drain(now)
         self._maybe_close(now)
 
-    def _obey_order(self) -> None:
+    def _obey_order(self, now: float) -> None:
         order = self.order
         if order.attempt != self.grant or self._closing:
             return
@@ -376,6 +379,8 @@ class AgentCore:
         elif order.do in {"stop", "over"}:
             self._burn_unstarted()
             if self.state.phase == "running" and order.do == "stop":
+                if order.stage == "save" and self._save_asked is None:
+                    self._save_asked = now
                 self._order_stop(Stop(self.grant, order.stage, order.target, order.committed))
 
     def _heed_silence(self, now: float) -> None:

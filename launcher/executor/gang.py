@@ -46,6 +46,9 @@ class NodeState:
     """The proposed call number that a rank here has passed already."""
     commits: int = 0
     """How often watched files of this node were committed in the attempt."""
+    late_commits: int = 0
+    """Those of copies that were taken here after the leader had ordered the stage `save`. One that
+    was on its way then is no answer to the order."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,6 @@ class Leader:
         self.started = 0
         self._reserve_port = reserve_port
         self._watches = watches
-        self._commits_before = 0
         self._states: dict[int, NodeState] = {i: NodeState(i) for i in range(self.size)}
         self._lost: dict[int, str] = {}
         self._first_seen: dict[int, float] = {}
@@ -136,7 +138,6 @@ class Leader:
         if self.order.do in {"wait", "run"}:
             saves = self._watches and self.order.do == "run"
             unasked = "save" if saves else "signal"
-            self._commits_before = self._commits()
             self._begin_stop("flag" if self._asks_should_stop() else unasked, now)
         if force and self.order.do == "stop" and self.order.stage != "kill":
             self._to_stage("kill", now)
@@ -214,7 +215,7 @@ class Leader:
         waited = now - self._stage_since
         stage = self.order.stage
         if stage == "save":
-            saved = self._commits() > self._commits_before
+            saved = any(state.late_commits for state in self._present())
             if saved or waited >= self.grace_s or self._lost or self._some_failed():
                 self._to_stage("signal", now)
         elif stage == "flag":
@@ -228,9 +229,6 @@ class Leader:
                 self._to_stage("kill", now)
         elif stage == "term" and waited >= CRASH_KILL_S:
             self._to_stage("kill", now)
-
-    def _commits(self) -> int:
-        return sum(state.commits for state in self._present())
 
     def _some_failed(self) -> bool:
         """The others may wait for it, and save no more."""
@@ -269,7 +267,7 @@ class Leader:
             exits,
             expected=sum(self.ranks),
             ran_s=ran_s,
-            saved=self._commits() > 0,
+            saved=any(state.commits for state in states),
             lost=lost,
             setup_errors=errors,
         )

@@ -28,6 +28,7 @@ class _Saved:
     saved: CheckpointSaved
     path: Path
     watched: Watched | None = None
+    taken_at: float = 0.0
 
 
 class Saver:
@@ -39,14 +40,15 @@ class Saver:
     Args:
         folder: the job's.
         note: tells something that the job's events shall show.
-        on_watched: called with the attempt when watched files of it were committed.
+        on_watched: called when watched files were committed, with the attempt and when the copy
+            of them was taken.
     """
 
     def __init__(
         self,
         folder: JobFolder,
         note: Callable[[str], None],
-        on_watched: Callable[[int], None] = lambda _: None,
+        on_watched: Callable[[int, float], None] = lambda *_: None,
     ) -> None:
         self._folder, self._note, self._on_watched = folder, note, on_watched
         self._digests: dict[tuple[int, int, int], str] = {}
@@ -70,10 +72,15 @@ class Saver:
         self._add(_Saved(attempt, rank, saved, path))
 
     def add_watched(
-        self, attempt: int, saved: CheckpointSaved, path: Path, watched: Watched
+        self,
+        attempt: int,
+        saved: CheckpointSaved,
+        path: Path,
+        watched: Watched,
+        taken_at: float,
     ) -> None:
         """A copy of watched files; the saver removes it when it is not needed any more."""
-        self._add(_Saved(attempt, 0, saved, path, watched))
+        self._add(_Saved(attempt, 0, saved, path, watched, taken_at))
 
     def _add(self, fresh: _Saved) -> None:
         with self._news:
@@ -139,7 +146,7 @@ class Saver:
             self._committed.add(item.path)
             self._keep_only(item)
             if item.watched is not None and is_sent:
-                self._on_watched(item.attempt)
+                self._on_watched(item.attempt, item.taken_at)
         finally:
             with self._news:
                 self._under_way = None

@@ -47,7 +47,8 @@ class Watching:
     """What is watched on a node, and whose it is.
 
     is_sound: whether no rank here was killed or failed, and all are there; true only when that is
-    sure at the moment of the call. on_commit: called with the attempt when files were committed.
+    sure at the moment of the call. on_commit: called when files were committed, with the attempt
+    and the moment that they are of (monotonic).
     """
 
     patterns: tuple[str, ...]
@@ -55,7 +56,7 @@ class Watching:
     node: int
     nodes: int
     is_sound: Callable[[], bool]
-    on_commit: Callable[[int], None]
+    on_commit: Callable[[int, float], None]
 
 
 @dataclass
@@ -83,6 +84,8 @@ class _Copy:
     number: int
     written_at: float
     """Seconds since the epoch, as the file system says."""
+    taken_at: float
+    """When it was looked at, as the watcher's clock says."""
     marks: Mapping[Path, int]
     """How much of each spool the server must have."""
 
@@ -222,11 +225,12 @@ class Watcher:
 
     def _look(self, mine: _Round, end: End) -> bool:
         """Look, and copy what is complete; False when it changed under our hands."""
+        begun = self._clock()
         sight = look(self._folder.work, self._rule.patterns)
         now = self._clock()
         mine.watch.see(sight, now, sound=end is End.NOT_YET and self._rule.is_sound())
         if mine.watch.is_due(end, self._structure):
-            return self._copy(mine, sight)
+            return self._copy(mine, sight, begun)
         hindrance = mine.watch.hindrance(now, self._structure) if end is End.NOT_YET else None
         if hindrance:
             span = format_duration(PATIENCE_S)
@@ -241,7 +245,7 @@ class Watcher:
             self._round.structures[path] = known
         return known[1]
 
-    def _copy(self, mine: _Round, sight: Sight) -> bool:
+    def _copy(self, mine: _Round, sight: Sight, taken_at: float) -> bool:
         number = mine.number + 1
         target = self._folder.watched(mine.attempt) / str(number)
         shutil.rmtree(target, ignore_errors=True)
@@ -262,7 +266,8 @@ class Watcher:
         if self._waiting is not None:  # the server was not heard for long: the newer one counts
             shutil.rmtree(self._waiting.folder, ignore_errors=True)
         written_at = max(sight.files[path].mtime_ns for path in written) / 1e9
-        self._waiting = _Copy(mine, target, number, written_at, self._spools(mine.attempt))
+        marks = self._spools(mine.attempt)
+        self._waiting = _Copy(mine, target, number, written_at, taken_at, marks)
         self._hand_over(self._waiting)
         return True
 
@@ -293,7 +298,7 @@ class Watcher:
         mine.step = mine.step + 1 if standing.step is None else standing.step
         saved = CheckpointSaved(mine.step, made.folder.name, standing.metrics, sharded=False)
         watched = Watched(rule.node, made.number, rule.per_node)
-        self._saver.add_watched(mine.attempt, saved, made.folder, watched)
+        self._saver.add_watched(mine.attempt, saved, made.folder, watched, made.taken_at)
         self._waiting = None
         self._release()
 

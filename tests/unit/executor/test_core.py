@@ -204,6 +204,24 @@ def test_a_follower_obeys_each_harder_stage_once():
     assert [stop.stage for stop in mind.did(Stop)] == ["signal", "kill"]
 
 
+def test_a_commit_answers_the_order_to_save_only_with_what_was_copied_after_it():
+    mind = Mind(1, 2).running()
+    assert mind.say("committed", 1, 0.0).core.state.late_commits == 0
+    mind.at(10.0).say("leader_orders", Order(1, "stop", GANG, "save"))
+    mind.at(11.0).say("leader_orders", Order(1, "stop", GANG, "save"))
+    assert mind.say("committed", 1, 9.9).core.state.late_commits == 0
+    assert mind.say("committed", 1, 10.0).core.state.late_commits == 1
+    assert mind.core.state.commits == 3
+
+
+def test_an_order_to_save_is_not_one_of_the_next_attempt():
+    mind = Mind(1, 2).running()
+    mind.say("leader_orders", Order(1, "stop", GANG, "save")).exits()
+    mind.say("leader_orders", Order(1, "over", GANG)).say("drained", 1).hear(grant=2)
+    mind.say("prepared", 2).say("leader_orders", Order(2, "run", GANG)).say("committed", 2, 5.0)
+    assert (mind.core.state.commits, mind.core.state.late_commits) == (1, 0)
+
+
 def test_a_forced_stop_does_not_wait_for_the_leader():
     mind = Mind(1, 2).running().hear(stop=True, force=True)
     assert mind.done[-1] == Stop(1, "kill")

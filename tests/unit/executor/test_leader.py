@@ -272,6 +272,8 @@ def test_a_program_that_saves_by_itself_is_signalled_after_its_next_commit():
     nodes = stopping(1, 1, watches=True, commits=2)
     assert nodes.after(GRACE_S / 2).wants == "stop save"
     nodes.say(1, "running", commits=3)
+    assert nodes.wants == "stop save"  # it was on its way before the stop
+    nodes.say(1, "running", commits=4, late_commits=1)
     assert nodes.wants == "stop signal"
     assert nodes.after(GRACE_S / 2 - 1).wants == "stop signal"
     assert nodes.after(1).wants == "stop kill"

@@ -33,10 +33,10 @@ class Node:
 
     def make(self, *patterns, node=0, nodes=1, per_node=False, put_back=None):
         journal = Journal()
-        self.saver = Saver(self.folder, self.notes.append, self.commits.append)
+        self.saver = Saver(self.folder, self.notes.append, lambda *what: self.commits.append(what))
         self.shipper = Shipper(self.folder, self.saver.add, journal.take)
         rule = Watching(
-            patterns or ("*.pt", "runs"), per_node, node, nodes, lambda: self.sound, lambda _: None
+            patterns or ("*.pt", "runs"), per_node, node, nodes, lambda: self.sound, lambda *_: None
         )
         self.watcher = Watcher(
             self.folder,
@@ -94,11 +94,12 @@ def test_a_file_that_rests_is_committed_from_a_copy(node):
     node.write("a.pt")
     node.rest()
     node.write("a.pt", b"the program goes on", at=1001.0)
+    node.now += 100.0
     manifest = node.commit()
     assert [file.path for file in manifest.files] == ["a.pt"]
     assert node.uplink.blobs[manifest.files[0].sha256] == b"weights"
     assert (manifest.step, manifest.watched, manifest.files[0].modified) == (1, Watched(0, 1), 1000)
-    assert node.commits == [1]
+    assert node.commits == [(1, pytest.approx(102.2))]  # of when it was copied, not of when sent
 
 
 def test_steps_without_reports_are_counted_on_from_what_was_put_back(node):
