@@ -15,12 +15,16 @@ from launcher.api.clusters import Clusters
 from launcher.api.following import Following
 from launcher.api.keeping import Keeping
 from launcher.api.notify import Notify
+from launcher.api.projects import Projects
+from launcher.api.queue import Queue
 from launcher.api.secret import Secrets
 from launcher.api.server import Server
 from launcher.api.visits import Visits
 
 
-class Client(Following, Checkpoints, Clusters, Keeping, Notify, Secrets, Server, Visits):
+class Client(
+    Following, Checkpoints, Clusters, Keeping, Notify, Projects, Queue, Secrets, Server, Visits
+):
     """Talks to the server at `url`, else at LAUNCHER_SERVER, else to the one of this user here.
 
     Raises:

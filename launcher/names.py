@@ -1,7 +1,8 @@
 """Ids and names that are valid in Ray, Kubernetes (DNS-1123) and file systems, and easy to type.
 
 A job id is its name's beginning and six random letters and digits without look-alikes:
-`digits-k3m9ap`. People may type any unique beginning of it, or of its random part.
+`digits-k3m9ap`. People may type any unique beginning of it, or of its random part. An element of an
+array has its index behind that: `digits-k3m9ap-7`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,15 @@ def slug(text: str) -> str:
 
 def new_job_id(name: str) -> str:
     return f"{slug(name)[:_STEM_LENGTH].rstrip('-')}-{random_part()}"
+
+
+def element_id(array_id: str, index: int) -> str:
+    """Of an element of an array, whose id is one as a job's.
+
+    >>> element_id("sweep-k3m9ap", 7)
+    'sweep-k3m9ap-7'
+    """
+    return f"{array_id}-{index}"
 
 
 def random_part(length: int = 6) -> str:

@@ -116,6 +116,18 @@ def format_duration(seconds: float) -> str:
     return "".join(parts[:2])
 
 
+def rounded(seconds: float) -> str:
+    """A duration that is only foreseen, in one unit.
+
+    >>> rounded(5400), rounded(2450), rounded(0.3)
+    ('90m', '41m', '1s')
+    """
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= 2 * size:
+            return f"{round(seconds / size)}{unit}"
+    return f"{max(round(seconds), 1)}s"
+
+
 def parse_size(text: str | int) -> int:
     """Bytes of a size; a bare number is bytes.
 

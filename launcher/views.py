@@ -107,6 +107,30 @@ class RetentionRule:
 
 
 @dataclass(frozen=True)
+class Amounts:
+    """Of a project: what it may hold (None: no limit), or holds. `queued`: jobs that wait."""
+
+    gpus: float | None = None
+    cpus: float | None = None
+    running: int | None = None
+    queued: int | None = None
+
+
+@dataclass(frozen=True)
+class ProjectView:
+    """Who shares what. The past is what ended attempts held, halved every week."""
+
+    name: str
+    weight: float = 1.0
+    quota: Amounts = field(default_factory=Amounts)
+    now: Amounts = field(default_factory=Amounts)
+    gpu_s: float = 0.0
+    cpu_s: float = 0.0
+    past: float = 0.0
+    """Its part of what all projects held, from 0 to 1."""
+
+
+@dataclass(frozen=True)
 class JobView:
     """A job as it stands. `spec` and the attempts' exits are there only where one job is asked."""
 
@@ -139,9 +163,23 @@ class JobView:
     """There only where one job is asked."""
     warnings: tuple[str, ...] = ()
     """What the user should mend; there only where one job is asked."""
+    preemptible: bool = False
     own_python: str = ""
     """The submitter's interpreter, which runs it where it is placed on the embedded cluster."""
     page: str = ""
+    position: int | None = None
+    """Of one that waits: its place in the queue, from 1."""
+    starts_at: float | None = None
+    """When it starts at the latest, where limits or experience let that be told."""
+    held_at: float | None = None
+    not_before: float | None = None
+    """No attempt is started earlier."""
+    array_id: str = ""
+    """The array that it is an element of."""
+    array_index: int | None = None
+    array_count: int | None = None
+    elements: dict[str, int] = field(default_factory=dict)
+    """State -> number, of a list in which this one stands for all elements of its array."""
 
     @property
     def is_over(self) -> bool:
@@ -151,6 +189,28 @@ class JobView:
     def attempt(self) -> AttemptView | None:
         """The newest attempt."""
         return max(self.attempts, key=lambda attempt: attempt.number, default=None)
+
+
+@dataclass(frozen=True)
+class Unended:
+    """A job that waits or runs."""
+
+    id: str
+    state: str
+    project: str = "default"
+    user: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one job that was named among several. `problem`: why nothing was done."""
+
+    job: str
+    before: str
+    """Its state before that."""
+    state: str
+    problem: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -317,6 +377,10 @@ class WaitingJob:
     gpus_per_worker: int = 0
     cpus_per_worker: float = 1
     reason: str = ""
+    position: int | None = None
+    """Its place in the queue, from 1; None: something else keeps it from standing there."""
+    starts_at: float | None = None
+    """When it starts at the latest, where limits or experience let that be told."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from launcher.transport import CLUSTERS
 
 API = "/api/v1"
 NEWEST = frozenset({"-", "last"})
-"""In place of a job's id: the newest job of this user."""
+"""In place of a job's id: the newest job, or array, of this user."""
 
 
 class Caller:
@@ -47,7 +47,9 @@ class Caller:
     def _newest(self) -> str:
         user = this_user()
         own = [
-            job["id"] for job in self._get(f"{API}/jobs?limit=100")["jobs"] if job["user"] == user
+            job.get("array_id") or job["id"]
+            for job in self._get(f"{API}/jobs?limit=100")["jobs"]
+            if job["user"] == user
         ]
         if not own:
             raise NotFoundError(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from launcher.api.caller import API, NEWEST, Caller, this_user, with_query
 from launcher.interpreters import choose as choose_python
+from launcher.model.plan import Plan
 from launcher.views import EventView, JobView, OutputView, Removal, Series, series, view
 
 if TYPE_CHECKING:
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Submission:
-    """What came of a submit. `is_new` is False when the idempotency key was used before."""
+    """What came of a submit. `is_new` is False when the idempotency key was used before.
+
+    `job`: of an array its first element.
+    """
 
     job: JobView
     is_new: bool
@@ -37,6 +41,7 @@ class Jobs(Caller):
         key: str | None = None,
         python: str | None = None,
         user: str | None = None,
+        hold: bool = False,
     ) -> Submission:
         """Packs the spec's workdir, sends what the server has not yet, and queues the job.
 
@@ -46,6 +51,7 @@ class Jobs(Caller):
             python: interpreter for a job that names none, if it runs on this machine. Default:
                 what `launcher.interpreters.choose` takes for its workdir.
             user: whose job it is. Default: the user of this process.
+            hold: it waits until it is released.
 
         Raises:
             SpecError: the files cannot be sent, or the server refuses the spec.
@@ -58,8 +64,39 @@ class Jobs(Caller):
             "code": package.sha256 if package else "",
             "python": python or choose_python(Path(spec.workdir)).path,
             "user": user or this_user(),
+            "hold": hold,
         }
         return Submission(*self._queue(body, key), package)
+
+    def plan(
+        self,
+        spec: JobSpec,
+        *,
+        key: str | None = None,
+        python: str | None = None,
+        user: str | None = None,
+    ) -> Plan:
+        """What would become of the job if it were submitted now; nothing is sent or kept of it.
+
+        Args:
+            spec: as `submit` takes it.
+            key: idempotency key that the submit would have.
+            python: as `submit` takes it.
+            user: as `submit` takes it.
+
+        Raises:
+            SpecError: the server refuses the spec.
+        """
+        body = {
+            "spec": self._with_origin(spec).model_dump(mode="json"),
+            "python": python or choose_python(Path(spec.workdir)).path,
+            "user": user or this_user(),
+        }
+        headers = {"Idempotency-Key": key} if key else {}
+        answer = self._connection.request(
+            "POST", f"{API}/plan", json=body, headers=headers, repeatable=True
+        )
+        return view(Plan, answer.json())
 
     def clone(
         self, ref: str, overrides: Iterable[str] = (), *, key: str | None = None
@@ -89,12 +126,26 @@ class Jobs(Caller):
         return view(JobView, self._get(self._path(ref)))
 
     def jobs(
-        self, states: Iterable[str] = (), *, project: str | None = None, limit: int = 100
+        self,
+        states: Iterable[str] = (),
+        *,
+        project: str | None = None,
+        limit: int = 100,
+        fold: bool = False,
     ) -> list[JobView]:
-        """Newest first; all states without any."""
+        """Newest first; all states without any.
+
+        Args:
+            states: which.
+            project: only jobs of this one.
+            limit: how many at most.
+            fold: one for each array, with the states of all its `elements`.
+        """
         query = [("state", state) for state in states] + [("limit", str(limit))]
         if project:
             query.append(("project", project))
+        if fold:
+            query.append(("fold", "1"))
         data = self._get(f"{API}/jobs?{urllib.parse.urlencode(query)}")
         return [view(JobView, job) for job in data["jobs"]]
 
@@ -156,8 +207,13 @@ class Jobs(Caller):
         return self.files(ref).outputs()
 
     def _with_origin(self, spec: JobSpec) -> JobSpec:
-        """The spec with `from_job: last` as the id that it means to this user."""
+        """The spec with `last`, in `from_job` and `after`, as the id that it means to this user."""
         name, at, step = (spec.from_job or "").partition("@")
-        if name not in NEWEST:
-            return spec
-        return spec.model_copy(update={"from_job": f"{self._newest()}{at}{step}"})
+        if name in NEWEST:
+            spec = spec.model_copy(update={"from_job": f"{self._newest()}{at}{step}"})
+        awaited = [text.partition(":") for text in spec.after]
+        if any(job in NEWEST for job, _, _ in awaited):
+            newest = self._newest()
+            after = tuple(f"{newest if job in NEWEST else job}{c}{how}" for job, c, how in awaited)
+            spec = spec.model_copy(update={"after": after})
+        return spec

@@ -43,6 +43,13 @@ def _ask(begun: str, found: list[CompletionItem]) -> None:
     if isinstance(address, OwnServer) and not address.runs():
         return  # completing a word starts no server
     with contextlib.suppress(LauncherError), contextlib.closing(Client()) as client:
-        newest = client.jobs(limit=_OFFERED)
-        fitting = (job for job in newest if job.id.startswith(begun))
-        found.extend(CompletionItem(job.id, help=job.state) for job in fitting)
+        newest = client.jobs(limit=_OFFERED, fold=not _reaches_into_array(begun))
+        named = ((job.array_id if job.elements else job.id, job.state) for job in newest)
+        found.extend(
+            CompletionItem(job, help=state) for job, state in named if job.startswith(begun)
+        )
+
+
+def _reaches_into_array(begun: str) -> bool:
+    """`sweep-k3m9ap-`: the elements themselves are wanted."""
+    return begun.rpartition("-")[2].isdecimal() or begun.endswith("-")

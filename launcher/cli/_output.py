@@ -17,6 +17,7 @@ _STATE_COLOURS = {
     "FAILED": "red",
     "CANCELLED": "yellow",
     "CANCELLING": "yellow",
+    "HELD": "yellow",
     "RUNNING": "cyan",
     "STARTING": "cyan",
     "SETUP": "cyan",

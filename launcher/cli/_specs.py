@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from launcher.client import Client
     from launcher.spec.jobspec import JobSpec
+    from launcher.spec.workdir import Listing
     from launcher.views import JobView
 
 set_option = click.option(
@@ -45,6 +46,16 @@ _OPTIONS = (
     click.option("--save", type=Path, metavar="FILE", help="Also write the spec as YAML."),
     click.option(
         "--from", "from_job", metavar="JOB[@STEP]", help="Begin from another job's checkpoint."
+    ),
+    click.option(
+        "--after",
+        multiple=True,
+        metavar="JOB[:any]",
+        help="Start when that job has succeeded, with :any when it has ended; may be repeated.",
+    ),
+    click.option("--array", metavar="0-9[%4]", help="A job for each index, %4: at most 4 at once."),
+    click.option(
+        "--not-before", metavar="WHEN", help="Start no earlier: 2026-11-23T20:00, or 8h from now."
     ),
     click.option(
         "--in-place",
@@ -70,6 +81,9 @@ class Wish:
     env: tuple[str, ...]
     from_job: str | None = None
     in_place: bool | None = None
+    after: tuple[str, ...] = ()
+    array: str | None = None
+    not_before: str | None = None
 
     def variables(self) -> dict[str, str]:
         return dict(_pair(text) for text in self.env)
@@ -92,17 +106,29 @@ class Wish:
             ("resources.gpus_per_worker", self.gpus_per_worker, "--gpus-per-worker"),
             ("from_job", self.from_job, "--from"),
             ("in_place", self.in_place, "--in-place"),
+            ("array", self.array, "--array"),
+            ("not_before", self.not_before, "--not-before"),
         ]
         given = [
             Flag.of(key, json.dumps(value), f"{flag}{'' if flag.endswith('=') else ' '}{value}")
             for key, value, flag in (more if of_program else [*flags, *more])
             if value is not None
         ]
-        return [*given, *self.overrides]
+        return [*given, *self._awaited(), *self.overrides]
+
+    def _awaited(self) -> list[str]:
+        from launcher.spec.overrides import Flag
+
+        if not self.after:
+            return []
+        value = self.after[0] if len(self.after) == 1 else list(self.after)
+        return [
+            Flag.of("after", json.dumps(value), " ".join(f"--after {job}" for job in self.after))
+        ]
 
 
 def spec_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of `run` and `submit`; the command gets `words`, `wish`, `save`, `key`."""
+    """The options of `run`, `submit` and `plan`: what they get is a spec and what is left."""
 
     @functools.wraps(function)
     def command(words: tuple[str, ...], save: Path | None, dry_run: bool, **options: Any) -> Any:
@@ -148,8 +174,10 @@ def full_yaml(spec: JobSpec) -> str:
     return str(yaml.safe_dump(_full(spec), sort_keys=False, allow_unicode=True, width=10_000))
 
 
-def expect_files(spec: JobSpec) -> None:
+def expect_files(spec: JobSpec) -> Listing | None:
     """Look whether the spec's files can be sent; nothing is read or sent.
+
+    Gives what would be sent, or None for a job that runs in place.
 
     Raises:
         SpecError: every complaint about them.
@@ -157,14 +185,17 @@ def expect_files(spec: JobSpec) -> None:
     from launcher.spec.packaging import preview
     from launcher.spec.program import needed_files
 
-    if not spec.in_place:
-        preview(Path(spec.workdir), required=needed_files(spec), links=spec.links)
+    if spec.in_place:
+        return None
+    return preview(Path(spec.workdir), required=needed_files(spec), links=spec.links)
 
 
-def send(client: Client, spec: JobSpec, key: str | None, *, verbose: bool = False) -> JobView:
+def send(
+    client: Client, spec: JobSpec, key: str | None, *, verbose: bool = False, hold: bool = False
+) -> JobView:
     """Submits a spec, and tells what was sent and what was not."""
     python = _python.Asked(spec)
-    submission = client.submit(spec, key=key, python=python.path)
+    submission = client.submit(spec, key=key, python=python.path, hold=hold)
     job, package = submission.job, submission.package
     if not submission.is_new:
         _output.note(f"key {key!r} was submitted before; this is its job")
@@ -174,12 +205,21 @@ def send(client: Client, spec: JobSpec, key: str | None, *, verbose: bool = Fals
     else:
         count, size = _words.plural(package.files, "file"), format_size(package.total_bytes)
         what = f"sent {count}, {size} of {spec.workdir}"
-    _output.note(f"{job.id}: {_words.gang(job)}; {what}")
+    count_of = f"{job.array_count} x " if job.array_id else ""
+    _output.note(f"{job.array_id or job.id}: {count_of}{_words.gang(job)}; {what}")
     _tell_remarks(job)
     python.tell(job)
     if package is not None:
         tell_left_out(Path(spec.workdir), package.left_out, verbose=verbose)
     return job
+
+
+def tell_array(job: JobView) -> None:
+    """How to come back to the array of which this is an element, and to one of its jobs."""
+    _output.note(
+        f"look: launcher list --elements    one of them: launcher logs {job.id} -f    "
+        f"end all: launcher cancel {job.array_id}"
+    )
 
 
 def _tell_remarks(job: JobView) -> None:

@@ -151,6 +151,8 @@ def _near_option(error: click.NoSuchOption) -> str:
 
 def _next_to(missing: click.Parameter, path: str, hint: str) -> str:
     """Who leaves the job out mostly means the newest."""
+    if path == "launcher priority":
+        return f"{path} last 80: your newest job; launcher list shows all"
     if missing.name in {"job", "jobs"}:
         return f"{path} last: your newest job; launcher list shows all"
     return hint
@@ -158,7 +160,7 @@ def _next_to(missing: click.Parameter, path: str, hint: str) -> str:
 
 def _past_options(path: str, hint: str) -> str:
     """`launcher run train.py --epochs 5` lacks the `--` that ends our own options."""
-    if path in {"launcher run", "launcher submit"}:
+    if path in {"launcher run", "launcher submit", "launcher plan"}:
         return f"{hint}; options of your program go behind --: {path} -- train.py --epochs 5"
     if path == "launcher exec":
         return f"{hint}; options of the command go behind --: {path} JOB -- nvidia-smi -l"

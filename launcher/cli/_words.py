@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from itertools import pairwise
 
-from launcher.units import format_duration, format_size
+from launcher.units import format_duration, format_size, rounded
 from launcher.views import AttemptView, JobView, OutputCount, ProgressView
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -37,6 +37,29 @@ def sparkline(values: Iterable[float], width: int = 12) -> str:
     low, high = min(means, default=0.0), max(means, default=0.0)
     scale = (len(_BARS) - 1) / (high - low) if high > low else 0.0
     return "".join(_BARS[round((mean - low) * scale)] for mean in means)
+
+
+def standing(position: int | None, starts_at: float | None, now: float) -> str:
+    """Where a job stands in the queue, before the reason why it waits.
+
+    >>> standing(3, 2500.0, now=100.0), standing(3, None, now=100.0), standing(None, None, 0.0)
+    ('#3, starts in about 40m: ', '#3: ', '')
+    """
+    if position is None:
+        return ""
+    when = f", starts in about {about(starts_at, now)}" if starts_at is not None else ""
+    return f"#{position}{when}: "
+
+
+def about(moment: float | None, now: float) -> str:
+    """How long until then, in one unit: more nobody can foresee.
+
+    >>> about(100.0 + 5400, now=100.0), about(100.0 + 3 * 86400, 100.0), about(None, 0.0)
+    ('90m', '3d', '')
+    """
+    if moment is None:
+        return ""
+    return rounded(max(moment - now, 0.0))
 
 
 def ago(then: float | None, now: float) -> str:

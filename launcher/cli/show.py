@@ -62,7 +62,10 @@ def _facts(job: JobView, now: float) -> Iterator[tuple[str, str]]:
     processes = sum(len(node.ranks) for node in job.nodes)
     together = ", as one process" if processes == 1 < job.workers else ""
     yield "takes", f"{_words.gang(job)}, {job.framework}{together}"
-    yield "queue", f"project {job.project}, priority {job.priority}, cluster {job.cluster}"
+    kind = ", preemptible" if job.preemptible else ""
+    yield "queue", f"project {job.project}, priority {job.priority}, cluster {job.cluster}{kind}"
+    if job.array_id:
+        yield "array", f"{job.array_id}, index {job.array_index}, one of {job.array_count}"
     for node in job.nodes:
         ranks = ", ".join(map(str, node.ranks))
         yield "node", f"{node.host or node.node_id}: rank{'s' * (len(node.ranks) > 1)} {ranks}"

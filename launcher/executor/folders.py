@@ -1,5 +1,7 @@
 """Where a job's files lie on a node. Nothing else in the executor joins path strings.
 
+What ranks are told of it comes from `launcher.model.surroundings`.
+
 <root>/<job>@<node>/      one job on one node, kept across attempts and allocations
   owner                   locked by the agent that works here
   shipping.json           server and job token, for whoever ships what a dead agent left
@@ -24,6 +26,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from launcher.model import surroundings
 from launcher.model.observing import STREAM as OBSERVED
 
 _GONE = "gone-"
@@ -114,13 +117,13 @@ class JobFolder:
         return self.path / "agent.log"
 
     def resume(self, checkpoint_id: int) -> Path:
-        return self.path / "resume" / str(checkpoint_id)
+        return self.path / surroundings.resume_path(checkpoint_id)
 
     def attempt(self, number: int) -> Path:
-        return self.path / "attempts" / str(number)
+        return self.path / surroundings.attempt_path(number)
 
     def checkpoints(self, attempt: int) -> Path:
-        return self.attempt(attempt) / "checkpoints"
+        return self.path / surroundings.checkpoints_path(attempt)
 
     def watched(self, attempt: int) -> Path:
         """Copies of watched files, a folder each."""
@@ -139,7 +142,7 @@ class JobFolder:
         return self.attempt(attempt) / f"rank-{rank}.setup"
 
     def spool(self, attempt: int, rank: int) -> Path:
-        return self.attempt(attempt) / f"rank-{rank}.spool"
+        return self.path / surroundings.spool_path(attempt, rank)
 
     def observed(self, attempt: int, rank: int) -> Path:
         return self.attempt(attempt) / f"rank-{rank}.observed"
@@ -148,7 +151,7 @@ class JobFolder:
         return self.attempt(attempt) / f"rank-{rank}.observing"
 
     def error_file(self, attempt: int, rank: int) -> Path:
-        return self.attempt(attempt) / f"rank-{rank}.error"
+        return self.path / surroundings.error_path(attempt, rank)
 
     def rank_files(self) -> Iterator[RankFile]:
         """Every log and spool that lies here, oldest attempt first."""

@@ -44,12 +44,12 @@ def rank_starts(
     for rank in gang.on_node(node):
         own = framework.environment(launch, gang, rank)
         own |= surroundings.rank_environment(
+            launch,
             folder,
             attempt=attempt,
             rank=rank.rank,
             allocation=allocation,
             resume=resume,
-            python_path=launch.env.get("PYTHONPATH"),
         )
         env = layered(surroundings.node_environment(python), launch, own) | dict(secrets)
         argv = framework.argv(launch, python)
@@ -79,11 +79,11 @@ def environment_before_gang(
         secrets: by their names in the environment.
     """
     own = surroundings.rank_environment(
+        launch,
         folder,
         attempt=attempt,
         rank=rank,
         allocation=allocation,
         resume=None,
-        python_path=launch.env.get("PYTHONPATH"),
     )
     return layered(surroundings.node_environment(python), launch, own) | dict(secrets)

@@ -1,4 +1,4 @@
-"""What every rank finds around it, whatever its framework: LAUNCHER_*, the SDK, no RAY_*."""
+"""What every rank finds around it on its node: its environment, the SDK, nothing of Ray."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from pathlib import Path
 
 import launcher
 from launcher.executor.folders import JobFolder
+from launcher.model.launch import Launch
+from launcher.model.surroundings import of_rank
 from launcher.model.wire import CheckpointRef
 
 _RAY_SETS = frozenset({"OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "PYTHONPATH"})
@@ -51,39 +53,34 @@ def node_environment(python: str) -> dict[str, str]:
 
 
 def rank_environment(
+    launch: Launch,
     folder: JobFolder,
     *,
     attempt: int,
     rank: int,
     allocation: str,
     resume: CheckpointRef | None,
-    python_path: str | None = None,
 ) -> dict[str, str]:
-    """LAUNCHER_* of one rank, and what makes its output and its pictures come out well.
+    """What `launcher.model.surroundings` gives one rank, on this node.
 
     Args:
+        launch: the job.
         folder: the job's on this node.
         attempt: number of the attempt.
         rank: number of the rank.
         allocation: marks every process of it.
         resume: the checkpoint that is in place.
-        python_path: PYTHONPATH of the job, in place of the node's.
     """
-    written = _user_path() if python_path is None else [python_path] * bool(python_path)
-    env = {
-        "LAUNCHER_JOB_ID": folder.job_id,
-        "LAUNCHER_ATTEMPT": str(attempt),
-        "LAUNCHER_ALLOCATION": allocation,
-        "LAUNCHER_CHECKPOINT_DIR": str(folder.checkpoints(attempt)),
-        "LAUNCHER_SPOOL": str(folder.spool(attempt, rank)),
-        "TORCHELASTIC_ERROR_FILE": str(folder.error_file(attempt, rank)),
-        "PYTHONUNBUFFERED": "1",
-        "MPLBACKEND": "Agg",
-        "PYTHONPATH": os.pathsep.join([*written, str(sdk_folder(folder.path.parent))]),
-    }
-    if resume is not None:
-        env["LAUNCHER_RESUME_FROM"] = str(folder.resume(resume.id))
-    return env
+    return of_rank(
+        launch,
+        folder=str(folder.path),
+        sdk=str(sdk_folder(folder.path.parent)),
+        attempt=attempt,
+        rank=rank,
+        allocation=allocation,
+        resume=resume.id if resume else None,
+        node_path=os.pathsep.join(_user_path()),
+    )
 
 
 def sdk_folder(root: Path) -> Path:

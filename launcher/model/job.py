@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from functools import cached_property
+from typing import Any, Literal
 
 from launcher import names
 from launcher.model.checkpoint import KeepBest
@@ -160,6 +162,20 @@ class Resources:
     replicas_per_rank: int = 1
     """Workers that each rank stands for: more than 1 where one process has them all."""
 
+    @cached_property
+    def footprint(self) -> Hashable:
+        """Equal for gangs of equal needs and shape (a dataclass that holds dicts does not hash)."""
+        return (
+            self.workers,
+            frozenset(self.per_worker().items()),
+            frozenset(self.labels.items()),
+            self.accelerator,
+            self.placement,
+            self.nodes,
+            self.workers_per_node,
+            self.uneven,
+        )
+
     def per_worker(self) -> dict[str, float]:
         """Ray resource names and amounts of one worker."""
         needs: dict[str, float] = {"CPU": self.cpus_per_worker}
@@ -193,6 +209,33 @@ class Policy:
     """sha256 of the versions that its requirements were resolved to; empty: not resolved yet."""
     own_python: str = ""
     """The submitter's interpreter: of a spec that names none, on the embedded cluster alone."""
+    preemptible: bool = False
+    """It may be stopped for others after it saved, and may hold more than its project's quota."""
+
+
+@dataclass(frozen=True)
+class After:
+    """What must have happened before a job may start: another job, or array, ended so."""
+
+    job: str
+    """Its id."""
+    when: Literal["succeeded", "ended"] = "succeeded"
+    """`ended`: however."""
+
+    @classmethod
+    def read(cls, text: str) -> After:
+        """What a spec says.
+
+        >>> After.read("digits-k3m9ap:any")
+        After(job='digits-k3m9ap', when='ended')
+        """
+        job, colon, _ = text.partition(":")
+        return cls(job, "ended" if colon else "succeeded")
+
+    @property
+    def written(self) -> str:
+        """As a spec says it."""
+        return f"{self.job}:any" if self.when == "ended" else self.job
 
 
 @dataclass(frozen=True)
@@ -224,7 +267,7 @@ class Job:
     fruitless: int = 0
     """Free retries in a row in which the program did not begin."""
     not_before: float = 0.0
-    """Back-off: no attempt is granted earlier."""
+    """No attempt is granted earlier: by its spec, or after a failure by its back-off."""
     reason: str = ""
     """Why it waits, or the words of its last ending."""
     revision: int = 0
@@ -232,6 +275,31 @@ class Job:
     from_checkpoint: int | None = None
     """Another job's checkpoint, from which it begins while it has none of its own."""
     from_step: int | None = None
+    held_at: float | None = None
+    """Since when it is HELD."""
+    after: tuple[After, ...] = ()
+    """What it still waits for before it may be placed."""
+    array_id: str | None = None
+    """The array that it is an element of."""
+    array_index: int | None = None
+    array_count: int | None = None
+    """How many elements the array was submitted with."""
+    array_limit: int | None = None
+    """How many of them may be in the queue or run at once; None: all."""
+    array_waits: bool = False
+    """By that limit it is not its turn yet."""
+    kept_back_s: float = 0.0
+    """How long it was kept out of the queue, in all."""
+
+    @property
+    def in_line_since(self) -> float:
+        """From when its age in the queue counts: its submit, and later by what kept it out."""
+        return self.submitted_at + self.kept_back_s
+
+    @property
+    def is_eligible(self) -> bool:
+        """Whether it is in the queue for resources: nothing but those and `not_before` keep it."""
+        return self.state is JobState.QUEUED and not self.after and not self.array_waits
 
 
 WARNING = "warning"

@@ -85,5 +85,10 @@ class Launch:
     job's folder or absolute."""
     watch_per_node: bool = False
     """Every node has watched files of its own; else the lowest node's count for all."""
+    array_id: str = ""
+    """The array that it is an element of; empty: none."""
+    array_index: int = 0
+    array_count: int = 0
+    """How many elements the array was submitted with."""
     observing: Observing = field(default_factory=Observing)
     """What the agent of rank 0's node reads out of its output and files by itself."""

@@ -269,6 +269,20 @@ def stop(job: Job, ending: Ending, now: float, *, force: bool = False) -> Change
     return Change(job, (Event("stopping", text, attempt.number),)).then(settle(job, now))
 
 
+def set_priority(job: Job, priority: int, *, by: str) -> Change:
+    """Let the job stand elsewhere in the queue, or be preempted sooner or later than others.
+
+    Raises:
+        IllegalTransitionError: it ended, or is being ended.
+    """
+    if job.state.is_terminal or job.state is JobState.CANCELLING:
+        raise IllegalTransitionError(f"{job.id}: a {job.state} job has no use for a priority")
+    if job.priority == priority:
+        return Change(job)
+    text = f"priority changed from {job.priority} to {priority} by {by}"
+    return Change(replace(job, priority=priority), (Event("priority", text),))
+
+
 def retry(job: Job, now: float, *, by: str) -> Change:
     """Queue a failed or cancelled job again, with a fresh budget of retries.
 
@@ -277,7 +291,16 @@ def retry(job: Job, now: float, *, by: str) -> Change:
     """
     if job.state not in {JobState.FAILED, JobState.CANCELLED}:
         raise IllegalTransitionError(f"{job.id}: a {job.state} job is not retried")
-    fresh = replace(job, failures=0, fruitless=0, not_before=0.0, queued_at=now)
+    fresh = replace(
+        job,
+        failures=0,
+        fruitless=0,
+        not_before=0.0,
+        queued_at=now,
+        kept_back_s=job.kept_back_s + max(0.0, now - (job.ended_at or now)),
+        held_at=None,
+        array_waits=job.array_limit is not None,
+    )
     event = Event("retry", f"queued again by {by}")
     return Change(move(fresh, JobState.QUEUED, "", now), (event,))
 
@@ -285,7 +308,7 @@ def retry(job: Job, now: float, *, by: str) -> Change:
 def tick(job: Job, now: float, waits_for: str = "") -> Change:
     """What the passing of time does to a job: its timeouts. `waits_for`: why it waits, in words."""
     limits = job.policy
-    if job.state is JobState.QUEUED and limits.queue_timeout_s is not None:
+    if job.is_eligible and limits.queue_timeout_s is not None:
         waited = now - job.queued_at
         if waited > limits.queue_timeout_s:
             limit = format_duration(limits.queue_timeout_s)

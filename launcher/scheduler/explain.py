@@ -6,24 +6,58 @@ from collections.abc import Sequence
 
 from launcher.model.job import Resources
 from launcher.scheduler import words
+from launcher.scheduler.cycle import Cycle
 from launcher.scheduler.fits import could_hold, misfit, on_kind, shape
 from launcher.scheduler.floor import Floor
 from launcher.scheduler.place import lacking
+from launcher.scheduler.reserve import Reservation
 from launcher.scheduler.room import matches
 from launcher.scheduler.state import ANY, ClusterView, Waiting
 from launcher.scheduler.stock import free_in_all, stock
-from launcher.units import format_duration
+from launcher.units import format_duration, rounded
 
 
 def backs_off(job: Waiting, now: float) -> str:
     return f"backs off after its last attempt; the next is due in {_wait(job.not_before - now)}"
 
 
-def blocked(job: Waiting, floors: Sequence[Floor]) -> str:
-    """Of a job that each of these live clusters could hold, and none holds now."""
-    if len(floors) == 1:
-        return _blocked_on(job, floors[0])
-    return "; ".join(f"on {floor.name}: {_blocked_on(job, floor)}" for floor in floors)
+def waits(job: Waiting, cycle: Cycle, clusters: Sequence[ClusterView], now: float) -> str:
+    """Of a job that stands in the queue.
+
+    Args:
+        job: it waits.
+        cycle: what the last look at the queue came to.
+        clusters: all that ever reported.
+        now: seconds since the epoch.
+    """
+    first, kinds = cycle.short.get(job.project, ("", set()))
+    kind = cycle.queue.kind(job)
+    if first == job.job_id or cycle.is_behind(job.project, kind):
+        return _over_quota(job, first, sorted(kinds), cycle)
+    fitting = cycle.fitting(kind)
+    if not fitting:
+        return homeless(job, clusters)
+    texts = [_blocked_on(job, floor, cycle.reservations.get(floor.name), now) for floor in fitting]
+    if len(fitting) == 1:
+        return texts[0]
+    named = zip(fitting, texts, strict=True)
+    return "; ".join(f"on {floor.name}: {text}" for floor, text in named)
+
+
+def _over_quota(job: Waiting, first: str, kinds: Sequence[str], cycle: Cycle) -> str:
+    project = cycle.shares.project(job.project)
+    holds = cycle.quotas.firm(job.project)
+    quotas = {"gpus": project.gpus, "cpus": project.cpus, "running": project.running}
+    nouns = {"gpus": "GPUs", "cpus": "CPUs", "running": "jobs running"}
+    texts = [
+        f"{words.number(holds[kind])} of {words.number(quotas[kind] or 0)} {nouns[kind]}"
+        for kind in kinds
+    ]
+    at = f"project {job.project} is at its quota ({', '.join(texts)})"
+    if first == job.job_id:
+        needs = [words.headline(job.resources)] if set(kinds) - {"running"} else []
+        return " and ".join([at, *(f"the job needs {need}" for need in needs)])
+    return f"{at}; waits behind {first} of the same project"
 
 
 def homeless(job: Waiting, clusters: Sequence[ClusterView]) -> str:
@@ -65,16 +99,34 @@ def _wait(seconds: float) -> str:
     return format_duration(max(round(seconds), 1))
 
 
-def _blocked_on(job: Waiting, floor: Floor) -> str:
-    ahead = floor.blocker
-    if ahead is None:
+def _blocked_on(job: Waiting, floor: Floor, reservation: Reservation | None, now: float) -> str:
+    if reservation is None:
         return _short(job.resources, floor)
-    return f"waits behind {ahead.job_id}, which needs {words.headline(ahead.resources)}"
+    ahead, starts = reservation.job, _starts(reservation, now)
+    if ahead.job_id != job.job_id:
+        text = f"waits behind {ahead.job_id}, which needs {words.headline(ahead.resources)}"
+        return f"{text} and {starts}" if starts else text
+    text = _short(job.resources, floor)
+    return f"{text}; it {starts}" if starts else text
+
+
+def _starts(reservation: Reservation, now: float) -> str:
+    """`starts when bert-x1y2z3 ends, in about 40m`; empty where nobody can know."""
+    leaving = [one.job_id for one in reservation.awaits if one.is_ending]
+    awaited = [one for one in reservation.awaits if not one.is_ending]
+    if awaited:
+        last = awaited[-1]
+        is_known = all(one.lasts_s and one.since + one.lasts_s > now for one in awaited)
+        when = rounded((reservation.at or now) - now)
+        return f"starts when {last.job_id} ends, in about {when}" if is_known else ""
+    if leaving:
+        return f"starts as soon as {', '.join(words.some(leaving, 3, 'job', of=len(leaving)))} left"
+    return ""
 
 
 def _short(resources: Resources, floor: Floor) -> str:
     """What the gang lacks: too little is free, or it is free in the wrong places."""
-    nodes = [node for node in floor.free.nodes if matches(node, resources)]
+    nodes = [node for node in floor.frame.nodes if matches(node, resources)]
     short = words.by_weight(lacking(resources, floor.free))
     for name in short:
         needed = resources.per_worker()[name] * resources.workers
@@ -89,7 +141,7 @@ def _short(resources: Resources, floor: Floor) -> str:
 
 
 def _scattered(resources: Resources, floor: Floor) -> str:
-    fitting = sum(floor.free.workers(resources, resources.workers))
+    fitting = floor.free.workers(resources, resources.workers)
     if fitting >= resources.workers:
         return "what is free is scattered"
     if resources.workers == 1:

@@ -61,11 +61,11 @@ def misfit(resources: Resources, clusters: Sequence[ClusterView]) -> Misfit:
     name, room = _roomiest_cluster(resources, matching)
     short = lacking(resources, room)
     if not short:
-        return _too_few_nodes(resources, name, len(room.nodes))
+        return _too_few_nodes(resources, name, len(room.frame.nodes))
     needs = f"needs {words.gang(resources, short)}{shape(resources, room)}"
     facts = [needs, f"the largest {_kind(resources, 'node')} {_largest_node(matching, short)}"]
-    if len(room.nodes) > 1 and not _on_one_node(resources):
-        together = {resource: sum(room.amounts(resource)) for resource in short}
+    if len(room.frame.nodes) > 1 and not _on_one_node(resources):
+        together = {resource: room.sum(resource) for resource in short}
         facts.append(f"cluster {name} has {words.amounts(together)} in all")
     return Misfit("; ".join(facts), _what_would_help(resources, room, short))
 
@@ -106,7 +106,7 @@ def _roomiest_cluster(resources: Resources, matching: Sequence[NodeView]) -> tup
     """The cluster that comes nearest to holding the gang, and its matching nodes."""
     names = sorted({node.cluster for node in matching})
     rooms = {name: Room.whole(n for n in matching if n.cluster == name) for name in names}
-    name = max(names, key=lambda name: sum(rooms[name].workers(resources, resources.workers)))
+    name = max(names, key=lambda name: rooms[name].workers(resources, resources.workers))
     return name, rooms[name]
 
 
@@ -144,7 +144,7 @@ def _too_few_nodes(resources: Resources, cluster: str, has: int) -> Misfit:
 
 def _what_would_help(resources: Resources, room: Room, short: Sequence[str]) -> str:
     """The first change of the spec with which the gang would have a place."""
-    if not any(room.workers(resources, limit=1)):
+    if not room.workers(resources, limit=1):
         return f"lower {' or '.join(_key(resources, name) for name in words.by_weight(short))}"
     if resources.replicas_per_rank > 1:
         lower = f"lower resources.workers (now {resources.workers})"

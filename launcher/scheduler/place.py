@@ -12,27 +12,27 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from itertools import accumulate
 
+import numpy as np
+
 from launcher.model.job import Resources
-from launcher.scheduler.room import Room
-from launcher.scheduler.state import NodeView, WorkersByNode
-
-
-def fit(resources: Resources, nodes: Iterable[NodeView]) -> WorkersByNode | None:
-    """Where the gang goes in what the nodes report free; the node with most workers first."""
-    return place(resources, Room.free(nodes))
+from launcher.scheduler.room import Column, Room
+from launcher.scheduler.state import WorkersByNode
 
 
 def place(resources: Resources, room: Room) -> WorkersByNode | None:
-    """Where the gang goes in the room of one cluster, which stays as it is; None: nowhere."""
-    rooms = _rooms(resources, room)
+    """Where the gang goes in the room of one cluster, which stays as it is; None: nowhere.
+
+    The node with most workers comes first.
+    """
+    spots, rooms = _spots(resources, room)
     count = _node_count(resources, rooms)
     if count is None:
         return None
     choose = _roomiest if resources.placement == "spread" else _tightest
-    chosen = choose(resources, room, rooms, count)
-    workers = _level([(rooms[index], index) for index in chosen], resources.workers)
+    chosen = choose(resources, room, spots, rooms, count)
+    workers = _level(chosen, resources.workers)
     workers.sort(key=lambda pair: (-pair[1], pair[0]))
-    return tuple((room.nodes[index].node_id, number) for index, number in workers)
+    return tuple((room.frame.nodes[index].node_id, number) for index, number in workers)
 
 
 def has_place(resources: Resources, room: Room, only: Collection[str] | None = None) -> bool:
@@ -43,7 +43,7 @@ def has_place(resources: Resources, room: Room, only: Collection[str] | None = N
         room: of the nodes of one cluster.
         only: the resources to look at; None: all that a worker needs.
     """
-    return _node_count(resources, _rooms(resources, room, only)) is not None
+    return _node_count(resources, _spots(resources, room, only)[1]) is not None
 
 
 def lacking(resources: Resources, room: Room) -> tuple[str, ...]:
@@ -58,14 +58,22 @@ def lacking(resources: Resources, room: Room) -> tuple[str, ...]:
     return tuple(name for name in names if not has_place(resources, room, only=(name,))) or names
 
 
-def _rooms(resources: Resources, room: Room, only: Collection[str] | None = None) -> list[int]:
-    return room.workers(resources, resources.workers_per_node or resources.workers, only)
+def _spots(
+    resources: Resources, room: Room, only: Collection[str] | None = None
+) -> tuple[Column, Column]:
+    return room.spots(resources, resources.workers_per_node or resources.workers, only)
 
 
-def _node_count(resources: Resources, rooms: Sequence[int]) -> int | None:
+def _node_count(resources: Resources, rooms: Column) -> int | None:
     """On how many nodes the gang goes, if at all."""
-    largest_first = sorted(filter(None, rooms), reverse=True)
-    counts = _counts(resources, len(largest_first))
+    counts = _counts(resources, len(rooms))
+    if not counts:
+        return None
+    if resources.workers == 1:
+        return 1
+    most = max(counts)
+    rooms = rooms if len(rooms) <= most else np.partition(rooms, len(rooms) - most)[-most:]
+    largest_first = np.sort(rooms)[::-1].tolist()
     if resources.uneven:
         together = [0, *accumulate(largest_first)]
         return next((n for n in counts if together[n] >= resources.workers), None)
@@ -86,38 +94,47 @@ def _counts(resources: Resources, most: int) -> list[int]:
     return sorted(counts, reverse=resources.placement == "spread")
 
 
-def _roomiest(_: Resources, room: Room, rooms: Sequence[int], count: int) -> list[int]:
-    gpus = room.amounts("GPU")
-    return sorted(range(len(rooms)), key=lambda i: (-rooms[i], gpus[i], i))[:count]
+def _roomiest(
+    _: Resources, room: Room, spots: Column, rooms: Column, count: int
+) -> list[tuple[int, int]]:
+    order = np.lexsort((spots, room.column("GPU")[spots], -rooms))[:count]
+    return _pairs(rooms[order], spots[order])
 
 
-def _tightest(resources: Resources, room: Room, rooms: Sequence[int], count: int) -> list[int]:
+def _tightest(
+    resources: Resources, room: Room, spots: Column, rooms: Column, count: int
+) -> list[tuple[int, int]]:
     """Nodes that are left with least. Free GPUs count first: CPU jobs shall not strand them."""
-    gpus, cpus = room.amounts("GPU"), room.amounts("CPU")
-    some = (i for i, has in enumerate(rooms) if has)
-    spots = sorted(some, key=lambda i: (gpus[i], rooms[i], cpus[i], i))
     if not resources.uneven:
-        return [i for i in spots if rooms[i] * count >= resources.workers][:count]
-    return _tightest_together(spots, rooms, resources.workers, count)
+        enough = rooms * count >= resources.workers
+        spots, rooms = spots[enough], rooms[enough]
+    order = np.lexsort((spots, room.column("CPU")[spots], rooms, room.column("GPU")[spots]))
+    if not resources.uneven:
+        return _pairs(rooms[order[:count]], spots[order[:count]])
+    return _tightest_together(_pairs(rooms[order], spots[order]), resources.workers, count)
+
+
+def _pairs(rooms: Column, spots: Column) -> list[tuple[int, int]]:
+    return list(zip(rooms.tolist(), spots.tolist(), strict=True))
 
 
 def _tightest_together(
-    spots: list[int], rooms: Sequence[int], workers: int, count: int
-) -> list[int]:
+    spots: list[tuple[int, int]], workers: int, count: int
+) -> list[tuple[int, int]]:
     """The first of `spots` each time that still lets the roomiest of the others hold the rest."""
-    chosen: list[int] = []
-    others = sorted(rooms[i] for i in spots)
+    chosen: list[tuple[int, int]] = []
+    others = sorted(room for room, _ in spots)
     for later in reversed(range(count)):
         held_later = sum(others[-later:]) if later else 0
-        spot = next(i for i in spots if rooms[i] >= workers - held_later)
+        spot = next(spot for spot in spots if spot[0] >= workers - held_later)
         chosen.append(spot)
         spots.remove(spot)
-        others.remove(rooms[spot])
-        workers -= rooms[spot]
+        others.remove(spot[0])
+        workers -= spot[0]
     return chosen
 
 
-def _level(rooms: list[tuple[int, int]], workers: int) -> list[tuple[int, int]]:
+def _level(rooms: Sequence[tuple[int, int]], workers: int) -> list[tuple[int, int]]:
     """(index, workers) of each (room, index): as equal as the rooms allow, at least one."""
     placed = []
     for position, (room, index) in enumerate(sorted(rooms)):

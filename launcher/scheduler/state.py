@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from launcher.model.job import Resources
+from launcher.model.project import Project, Usage
 
 ANY = "any"
 """The name of a job's cluster when it takes the first that fits."""
@@ -59,6 +60,12 @@ class Waiting:
     cluster: str
     """The cluster it must run on, or `any`."""
     resources: Resources
+    project: str = "default"
+    user: str = ""
+    lasts_s: float | None = None
+    """How long an attempt runs at most, by its limit or by what jobs of its name took; None: not
+    known."""
+    preemptible: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,29 @@ class Running:
     is_counted: bool = False
     """The reported free amounts of its nodes are already without it: the same report called it up.
     In doubt False: a holding that is subtracted twice delays a job, one forgotten fails it."""
+    project: str = "default"
+    user: str = ""
+    priority: int = 50
+    submitted_at: float = 0.0
+    since: float = 0.0
+    """When its attempt was granted."""
+    lasts_s: float | None = None
+    """As of a waiting job."""
+    saved_at: float | None = None
+    """When the newest of its checkpoints was committed."""
+    preemptible: bool = False
+    """Its spec lets it be preempted."""
+    is_ending: bool = False
+    """It is being stopped, or over already: what it holds is on its way back."""
+
+    @property
+    def may_be_preempted(self) -> bool:
+        """Nothing but the work since its newest checkpoint would be lost."""
+        return self.preemptible and self.saved_at is not None and not self.is_ending
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        return tuple(node for node, _ in self.workers_by_node)
 
     def held(self, workers: int) -> dict[str, float]:
         """What `workers` of its workers hold."""
@@ -81,9 +111,13 @@ class Running:
 
 @dataclass(frozen=True)
 class State:
+    """Everything that decisions follow from."""
+
     clusters: tuple[ClusterView, ...]
     waiting: tuple[Waiting, ...]
     running: tuple[Running, ...] = ()
+    projects: tuple[Project, ...] = ()
+    usage: tuple[Usage, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,10 +130,18 @@ class Placement:
 
 
 @dataclass(frozen=True)
-class Decisions:
-    """What one cycle came to: each waiting job is placed, or has a reason why it is not."""
+class Preemption:
+    """Stop this job, which lets it, so that another one finds a place."""
 
-    placements: tuple[Placement, ...]
+    job_id: str
+    by: str
+    """The job that will have the place."""
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What one cycle came to."""
+
+    placements: tuple[Placement, ...] = ()
     """In the order of the queue."""
-    reasons: dict[str, str]
-    """Job id -> why it waits, in words for its user."""
+    preemptions: tuple[Preemption, ...] = ()

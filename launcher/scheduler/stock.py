@@ -38,7 +38,7 @@ def _by_node(floor: Floor, nodes: Sequence[NodeView], names: Sequence[str]) -> l
 def _by_holder(floor: Floor, nodes: Sequence[NodeView], names: Sequence[str]) -> list[str]:
     ids = {node.node_id for node in nodes}
     held: dict[str, dict[str, float]] = {}
-    for job in floor.holders:
+    for job in floor.holders.values():
         before = held.get(job.job_id, {})  # its last allocation may still be on its way back
         held[job.job_id] = _held(job, ids, names, before)
     holders = [job_id for job_id in held if any(held[job_id].values())]

@@ -9,6 +9,7 @@ from secrets import token_hex
 
 from launcher.errors import NotFoundError
 from launcher.model.job import Change, Job
+from launcher.model.launch import Launch
 from launcher.model.outputs import OutputLimits
 from launcher.model.wire import AgentReport, AgentSetup, AgentStatus, Orders
 from launcher.names import allocation_id
@@ -49,9 +50,7 @@ class Agents:
             job = self._control.get(tx, job_id)
         if job.allocation is None or job.allocation.id != wanted:
             raise NotFoundError(f"no allocation '{wanted}'")
-        launch = to_launch(JobSpec.model_validate(job.spec), job.id, job.code)
-        if job.allocation.cluster == EMBEDDED and job.policy.own_python:
-            launch = replace(launch, python=job.policy.own_python)
+        launch = launch_of(job, job.allocation.cluster)
         secrets = self._secrets.for_agent(job) if self._secrets else ForAgent()
         return AgentSetup(
             launch,
@@ -115,6 +114,21 @@ class Agents:
             if slot.address  # who never came is the start timeout's business
         }
         return rules.expire(job, unheard_s, now)
+
+
+def launch_of(job: Job, cluster: str) -> Launch:
+    """A job as the agents of its allocation on that cluster shall launch it."""
+    launch = to_launch(JobSpec.model_validate(job.spec), job.id, job.code)
+    if job.array_id is not None:
+        launch = replace(
+            launch,
+            array_id=job.array_id,
+            array_index=job.array_index or 0,
+            array_count=job.array_count or 0,
+        )
+    if cluster == EMBEDDED and job.policy.own_python:
+        launch = replace(launch, python=job.policy.own_python)
+    return launch
 
 
 def _number_of(identity: str, job_id: str) -> int:

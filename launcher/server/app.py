@@ -21,6 +21,7 @@ from launcher.server.gauge import Gauge, Noticing
 from launcher.server.notices import Notices, Outbox, send_for_ever
 from launcher.server.notify import Notifier
 from launcher.server.outputs import Outputs
+from launcher.server.projects import Projects
 from launcher.server.removing import Removing
 from launcher.server.retaining import Retaining, retain_for_ever
 from launcher.server.routes import (
@@ -33,6 +34,9 @@ from launcher.server.routes import (
     occupancy,
     outputs,
     pages,
+    plan,
+    projects,
+    queue,
     removal,
     retention,
     secret,
@@ -91,6 +95,7 @@ def make_app(store: Store, settings: Settings, floor: Floor) -> FastAPI:
             secrets=secrets,
             notices=notices,
             visits=visits,
+            projects=Projects(control),
         )
         loops = [
             asyncio.create_task(schedule_for_ever(control, agents)),
@@ -117,6 +122,9 @@ def make_app(store: Store, settings: Settings, floor: Floor) -> FastAPI:
         outputs.router,
         removal.router,
         retention.router,
+        projects.router,
+        queue.router,
+        plan.router,
         secret.router,
         secret.agent_router,
         notice_routes.router,

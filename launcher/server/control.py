@@ -6,31 +6,43 @@ import hashlib
 import hmac
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection
 
 from launcher import names
 from launcher.errors import ConflictError, NotFoundError, SpecError
-from launcher.model import lifecycle
+from launcher.model import lifecycle, waiting
 from launcher.model.ending import Ending
 from launcher.model.job import Change, Event, Job, Policy, Resources
 from launcher.model.states import JobState
 from launcher.scheduler.fits import never_fits
-from launcher.scheduler.state import ANY
+from launcher.scheduler.state import ANY, ClusterView
 from launcher.server import rules
+from launcher.server.books import Books
+from launcher.server.changing import Changing, Step
+from launcher.server.dependents import await_again, begin_after
 from launcher.server.floor import EMBEDDED, Floor
 from launcher.server.naming import expect_secrets
-from launcher.server.notify import OUTBOX, SCHEDULE, Notifier, cluster_topic, job_topic
+from launcher.server.notify import (
+    OUTBOX,
+    SCHEDULE,
+    Notifier,
+    cluster_topic,
+    job_of_topic,
+    job_topic,
+)
 from launcher.server.origins import begin_from, resumes_from
+from launcher.server.quota import expect_quota
+from launcher.spec.array import elements_of
 from launcher.spec.jobspec import JobSpec
 from launcher.spec.launch import decide_gpus, remarks
-from launcher.store import Store, events, jobs
+from launcher.spec.start import earliest
+from launcher.store import Store, arrays, events, jobs
 
 log = logging.getLogger(__name__)
-
-Step = Callable[[Job, Connection], Change]
 
 
 class Control:
@@ -55,7 +67,8 @@ class Control:
     ) -> None:
         self._outbox = outbox
         self.store, self.notifier, self.floor, self.clock = store, notifier, floor, clock
-        self._waiting: dict[str, str] = {}
+        self.books = Books(store, floor)
+        self._told: dict[str, str] = {}
 
     # --- changing --------------------------------------------------------------------------------
 
@@ -65,20 +78,23 @@ class Control:
         Raises:
             NotFoundError: there is no such job.
         """
+        with self.changing() as changing:
+            return changing.take(job_id, step)
+
+    @contextmanager
+    def changing(self) -> Iterator[Changing]:
+        """Changes of several jobs in one transaction; who waits for them is told at its end."""
         with self.store.begin() as tx:
-            job = self.get(tx, job_id)
-            change = step(job, tx)
-            if change.job == job and not change.events:
-                return job
-            saved = jobs.save(tx, change.job)
-            events.append(tx, job_id, change.events, self.clock())
-            is_told = self._outbox(tx, job, change.job, self.clock())
-        for event in change.events:
+            changing = Changing(tx, self.get, self._outbox, self.clock())
+            yield changing
+        for job_id, event in changing.told:
             log.info("%s: %s", job_id, event.text)
-        self._tell(saved)
-        if is_told:
+        for past in changing.past:
+            self.books.set_past(past)
+        for saved in changing.saved.values():
+            self._tell(saved)
+        if changing.wrote_message:
             self.notifier.notify(OUTBOX)
-        return saved
 
     def advance(self, job: Job, step: Callable[[Job], Change]) -> None:
         """`change` of a job that was read before, unless the step would leave it as it is.
@@ -90,10 +106,18 @@ class Control:
             self.change(job.id, lambda job, _: step(job))
 
     def _tell(self, job: Job) -> None:
+        self.books.saw(job)
         topics = [job_topic(job.id), SCHEDULE]
         if job.allocation is not None:
             topics.append(cluster_topic(job.allocation.cluster))
         self.notifier.notify(*topics)
+
+    def refresh(self, job_id: str) -> None:
+        """The job was changed beside `change`."""
+        with self.store.read() as tx:
+            job = jobs.get(tx, job_id)
+        if job is not None:
+            self.books.saw(job)
 
     def get(self, tx: Connection, job_id: str) -> Job:
         """The stored job.
@@ -109,9 +133,18 @@ class Control:
     # --- what people want ------------------------------------------------------------------------
 
     def submit(
-        self, spec: JobSpec, *, code: str, user: str, key: str | None, python: str | None
+        self,
+        spec: JobSpec,
+        *,
+        code: str,
+        user: str,
+        key: str | None,
+        python: str | None,
+        hold: bool = False,
     ) -> tuple[Job, bool]:
         """Queue a job; gives it and whether it is new. The same key gives the same job again.
+
+        Of an array all elements are queued, and the first one is given.
 
         Args:
             spec: validated.
@@ -120,9 +153,12 @@ class Control:
             key: idempotency key.
             python: interpreter of the submitter, for a job that names none where it is placed on
                 the embedded cluster.
+            hold: it waits until it is released.
 
         Raises:
-            SpecError: the package is missing, or no cluster could ever hold the gang.
+            SpecError: the package is missing, or no cluster could ever hold the gang, or its
+                project's quota cannot.
+            ConflictError: as many jobs of its project wait as its quota lets.
         """
         now = self.clock()
         with self.store.read() as tx:
@@ -131,9 +167,10 @@ class Control:
             if known:
                 return self.get(tx, known), False
         self._expect_code(code)
-        has_gpus = any(node.total.get("GPU") for view in views for node in view.nodes)
-        spec = decide_gpus(spec, cluster_has_gpus=has_gpus)
+        spec = with_gpus(spec, views)
         job = new_job(spec, code=code, user=user, python=python or "", now=now)
+        if hold:
+            job = waiting.hold(job, now, by=user).job
         misfit = never_fits(job.resources, views, job.cluster)
         if misfit is not None:
             raise SpecError(misfit.message, hint=misfit.hint)
@@ -144,14 +181,21 @@ class Control:
             self._expect_code(code)  # once more: now nobody deletes it any more
             if spec.from_job is not None:
                 job = begin_from(tx, job, spec.from_job)
+            if spec.after:
+                job = begin_after(tx, job, spec.after)
             expect_secrets(tx, job)
-            jobs.insert(tx, job, key)
+            group = elements_of(job, spec.array)
+            expect_quota(tx, job, len(group))
             told = [Event("submitted", f"submitted by {user}")]
+            told += [Event("held", job.reason)] * (job.state is JobState.HELD)
             told += [Event("remark", text) for text in remarks(spec)]
-            events.append(tx, job.id, told, now)
-        log.info("%s: submitted by %s", job.id, user)
-        self._tell(job)
-        return job, True
+            jobs.insert_all(tx, group, key)
+            arrays.await_others(tx, group)
+            events.append_to_all(tx, [one.id for one in group], told, now)
+        log.info("%s: submitted by %s", group[0].array_id or job.id, user)
+        for one in group:
+            self._tell(one)
+        return group[0], True
 
     def code_of(self, job: Job) -> str:
         """sha256 of its packaged workdir; empty for none.
@@ -189,10 +233,11 @@ class Control:
         """
         now = self.clock()
 
-        def step(job: Job, _: Connection) -> Change:
+        def step(job: Job, tx: Connection) -> Change:
             self.code_of(job)
             try:
-                return lifecycle.retry(job, now, by=by)
+                change = lifecycle.retry(job, now, by=by)
+                return Change(await_again(tx, change.job), change.events)
             except lifecycle.IllegalTransitionError as error:
                 raise ConflictError(
                     f"job '{job.id}' is {job.state}: only a failed or cancelled one is retried",
@@ -245,7 +290,7 @@ class Control:
         now = self.clock()
 
         def step(job: Job, tx: Connection) -> Change:
-            if job.state is not JobState.QUEUED:
+            if not job.is_eligible:
                 return Change(job)
             return lifecycle.place(job, cluster, workers_by_node, now, resumes_from(tx, job))
 
@@ -261,16 +306,38 @@ class Control:
 
         return self.change(job_id, step)
 
-    def set_waiting(self, reasons: dict[str, str]) -> None:
-        """Why each waiting job waits now. Not stored: the next cycle knows it again."""
-        changed = [job_id for job_id, text in reasons.items() if self._waiting.get(job_id) != text]
-        self._waiting = reasons
-        self.notifier.notify(*(job_topic(job_id) for job_id in changed))
+    def preempt(self, job_id: str, *, by: str) -> Job:
+        """Let a running job save and stop, so that another one finds a place."""
+        now = self.clock()
+
+        def step(job: Job, _: Connection) -> Change:
+            change = lifecycle.stop(job, Ending.PREEMPTED, now)
+            number = job.attempt.number if job.attempt else None
+            told = (Event("preempted", f"makes room for {by}", number),) if change.events else ()
+            return Change(change.job, told + change.events)
+
+        return self.change(job_id, step)
+
+    def tell_reasons(self) -> None:
+        """Wake those who look at a job that waits, if it waits for another reason now."""
+        watched = self.notifier.topics() & {job_topic(job_id) for job_id in self.books.waiting()}
+        told = {topic: self.books.why(job_of_topic(topic), self.clock()) for topic in watched}
+        changed = [topic for topic, text in told.items() if self._told.get(topic) != text]
+        self._told = told
+        self.notifier.notify(*changed)
 
     def reason(self, job: Job) -> str:
         """Why the job waits, or the words of its last ending."""
-        waits = job.state is JobState.QUEUED
-        return self._waiting.get(job.id, job.reason) if waits else job.reason
+        if job.state is not JobState.QUEUED:
+            return job.reason
+        now = self.clock()
+        return waiting.obstacle(job, now) or self.books.why(job.id, now) or job.reason
+
+
+def with_gpus(spec: JobSpec, views: Iterable[ClusterView]) -> JobSpec:
+    """The spec of a new job with its GPUs decided; `views`: the clusters by which it is judged."""
+    has_gpus = any(node.total.get("GPU") for view in views for node in view.nodes)
+    return decide_gpus(spec, cluster_has_gpus=has_gpus)
 
 
 def new_job(spec: JobSpec, *, code: str, user: str, python: str, now: float) -> Job:
@@ -278,6 +345,7 @@ def new_job(spec: JobSpec, *, code: str, user: str, python: str, now: float) -> 
     may_stay_here = spec.cluster in {ANY, EMBEDDED} and spec.python.interpreter is None
     wanted, limits = spec.resources, spec.timeouts
     dump: dict[str, Any] = spec.model_dump(mode="json")
+    not_before = earliest(spec.not_before, now)
     name = spec.name or "job"
     return Job(
         id=names.new_job_id(name),
@@ -312,8 +380,11 @@ def new_job(spec: JobSpec, *, code: str, user: str, python: str, now: float) -> 
             keep_best=spec.checkpoints.keep_best.rule,
             sets_up=spec.python.requirements is not None,
             own_python=python if may_stay_here else "",
+            preemptible=spec.preemptible,
         ),
         submitted_at=now,
-        queued_at=now,
+        queued_at=max(now, not_before),
+        not_before=not_before,
+        kept_back_s=max(0.0, not_before - now),
         user=user,
     )

@@ -23,6 +23,10 @@ class Notifier:
         with contextlib.suppress(RuntimeError):  # the server is stopping
             self._loop.call_soon_threadsafe(self._wake, topics)
 
+    def topics(self) -> set[str]:
+        """Those that somebody listens to now."""
+        return set(self._listeners)  # in one step: the loop's thread may add to it meanwhile
+
     @contextlib.contextmanager
     def listen(self, *topics: str) -> Iterator[Listener]:
         listener = Listener()
@@ -64,6 +68,10 @@ class Listener:
 def job_topic(job_id: str) -> str:
     """What was decided of a job: its state, and the orders of its agents."""
     return f"job:{job_id}"
+
+
+def job_of_topic(topic: str) -> str:
+    return topic.removeprefix("job:")
 
 
 def output_topic(job_id: str) -> str:

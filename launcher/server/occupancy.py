@@ -17,20 +17,27 @@ Held = tuple[Allocation, Job]
 
 def occupancy(control: Control) -> views.Occupancy:
     """Everything at this moment."""
+    now, books = control.clock(), control.books
     with control.store.read() as tx:
         clusters = control.floor.clusters(tx)
-        waiting = [job for job in jobs.active(tx) if job.state is JobState.QUEUED]
+        waiting = {job.id: job for job in jobs.active(tx) if job.state is JobState.QUEUED}
         held: list[Held] = []
         for cluster in clusters:
             for allocation in jobs.unreleased(tx, cluster.name):
                 job = jobs.get(tx, allocation.job_id)
                 if job is not None:
                     held.append((allocation, job))
-    in_turn = sorted(waiting, key=lambda job: (-job.priority, job.submitted_at, job.id))
+    in_turn = [job_id for job_id in books.in_turn(now) if job_id in waiting]
+    others = sorted(waiting.keys() - set(in_turn), key=lambda key: waiting[key].submitted_at)
+    places = {job_id: number for number, job_id in enumerate(in_turn, 1)}
+    starts = books.starts(now)
     return views.Occupancy(
-        control.clock(),
+        now,
         tuple(_cluster(cluster, held) for cluster in clusters),
-        tuple(_waiting(job, control.reason(job)) for job in in_turn),
+        tuple(
+            _waiting(waiting[key], control.reason(waiting[key]), places.get(key), starts.get(key))
+            for key in (*in_turn, *others)
+        ),
     )
 
 
@@ -81,7 +88,9 @@ def _others(taken: float, ours: float) -> float:
     return max(round(taken - ours, 2), 0.0)
 
 
-def _waiting(job: Job, reason: str) -> views.WaitingJob:
+def _waiting(
+    job: Job, reason: str, position: int | None, starts_at: float | None
+) -> views.WaitingJob:
     return views.WaitingJob(
         job=job.id,
         user=job.user,
@@ -92,4 +101,6 @@ def _waiting(job: Job, reason: str) -> views.WaitingJob:
         gpus_per_worker=job.resources.gpus_per_worker,
         cpus_per_worker=job.resources.cpus_per_worker,
         reason=reason,
+        position=position,
+        starts_at=starts_at,
     )

@@ -101,6 +101,7 @@ class Removing:
             begun.done()
             return told
         log.info("removed %s", ", ".join(job_ids))
+        self._control.books.removed(job_ids)
         self._clear(begun)
         self._control.notifier.notify(*(job_topic(job_id) for job_id in job_ids))
         return told

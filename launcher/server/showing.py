@@ -17,7 +17,7 @@ from launcher.model.wire import WIRE_VERSION
 from launcher.server.control import Control
 from launcher.server.gauge import Gauge
 from launcher.server.settings import Settings
-from launcher.store import checkpoints, clusters, events, jobs, outputs, removal, retention
+from launcher.store import arrays, checkpoints, clusters, events, jobs, outputs, removal, retention
 from launcher.store.checkpoints import StoredCheckpoint
 from launcher.store.clusters import Cluster
 from launcher.store.events import StoredEvent
@@ -80,6 +80,28 @@ class Showing:
         progress = self._control.store.metrics.progress_of(ids)
         return [self._brief(job, latest.get(job.id, {}), progress.get(job.id)) for job in found]
 
+    def folded(self, tx: Connection, found: list[Job]) -> list[views.JobView]:
+        """As `jobs`; each that is an element of an array with the states of all elements."""
+        states = arrays.states(tx, [job.array_id for job in found if job.array_id])
+        return [
+            replace(
+                shown,
+                elements={state.value: count for state, count in states[shown.array_id].items()},
+            )
+            if shown.array_id
+            else shown
+            for shown in self.jobs(found)
+        ]
+
+    def _standing(self, job: Job) -> dict[str, Any]:
+        if not job.is_eligible:
+            return {}
+        books, now = self._control.books, self._control.clock()
+        return {
+            "position": books.position(job.id, now),
+            "starts_at": books.starts(now).get(job.id),
+        }
+
     def clusters(self) -> tuple[views.ClusterView, ...]:
         with self._control.store.read() as tx:
             return tuple(
@@ -136,6 +158,7 @@ class Showing:
             priority=job.priority,
             cluster=job.cluster,
             reason=self._control.reason(job) or None,
+            **self._standing(job),
             user=job.user,
             submitted_at=job.submitted_at,
             ended_at=job.ended_at,
@@ -145,7 +168,13 @@ class Showing:
             cpus_per_worker=job.resources.cpus_per_worker,
             failures=job.failures,
             max_retries=job.policy.max_retries,
+            preemptible=job.policy.preemptible,
             own_python=job.policy.own_python,
+            held_at=job.held_at,
+            not_before=job.not_before or None,
+            array_id=job.array_id or "",
+            array_index=job.array_index,
+            array_count=job.array_count,
             progress=_progress(progress),
             latest={name: number(value) for name, value in latest.items()},
             page=f"{self._settings.url}/jobs/{job.id}?key={self._settings.page_key}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from launcher.model import waiting
 from launcher.model.ending import WORDS
 from launcher.model.job import Attempt, Job
 from launcher.model.states import JobState
@@ -16,6 +17,15 @@ def why(job: Job, reason: str, now: float) -> str:
         reason: why it waits, if it does.
         now: server clock.
     """
+    obstacle = waiting.obstacle(job, now)
+    if job.state is JobState.QUEUED and obstacle:
+        return f"{job.id} {obstacle}"
+    if job.state is JobState.HELD:
+        since = format_duration(max(0.0, now - (job.held_at or now)))
+        more = f"; released, it {obstacle}" if obstacle else ""
+        return (
+            f"{job.id} was {job.reason} {since} ago; launcher release {job.id} lets it go on{more}"
+        )
     if job.state is JobState.QUEUED:
         waited = format_duration(max(0.0, now - job.queued_at))
         return f"{job.id} has waited for {waited}: {reason or 'the scheduler has not seen it yet'}"

@@ -26,6 +26,7 @@ from launcher.model.checkpoint import KeepBest
 from launcher.model.launch import Entrypoint
 from launcher.model.notice import DEFAULT_MOMENTS
 from launcher.model.secret import is_set_for_ranks
+from launcher.spec.array import ArrayText
 from launcher.spec.entrypoint import parse_entrypoint, program_name
 from launcher.spec.files import (
     JobReference,
@@ -61,6 +62,7 @@ from launcher.spec.secret import (
     an_address_alone,
     listed_too,
 )
+from launcher.spec.start import Afters, NotBefore
 from launcher.spec.values import (
     Count,
     CountOrZero,
@@ -206,7 +208,8 @@ class Timeouts(Part):
     run: Limit | None = None
     """How long all attempts together may run. Without it: no limit."""
     start: PositiveDuration = 600.0
-    """How long the workers may take to start and find each other."""
+    """How long the workers may take until all are started. How long they then wait for each other
+    is the framework's affair; docs/frameworks.md tells it."""
     queue: Limit | None = None
     """How long the job may wait in the queue. Without it: no limit."""
     grace: Duration = 60.0
@@ -302,7 +305,23 @@ class JobSpec(Part, BaseModel):
     project: Name = "default"
     """Whose quota the job counts against."""
     priority: Priority = 50
-    """From 0 to 100; higher goes first."""
+    """From 0 to 100; higher goes first. `launcher priority` changes it later; docs/queue.md tells
+    what else counts."""
+    preemptible: Flag = False
+    """The job may be stopped for others, once it has a committed checkpoint to resume from; it goes
+    back to its place in the queue. In return it may hold more than its project's quota, of what
+    others leave idle."""
+    after: Afters = ()
+    """Jobs, or arrays, that must have succeeded before this one starts; `digits-k3m9ap:any`, or
+    `{job: digits-k3m9ap, when: ended}`, waits for the end alone. One needs no list. When one can
+    never succeed any more, this job is cancelled. `--after` sets it for one submit."""
+    not_before: NotBefore | None = None
+    """No attempt is started earlier: a moment, as `2026-11-23T20:00` on the clock of the machine
+    that submits (`+01:00` or `Z` behind it names another), or a duration from the submit, as
+    `8h`."""
+    array: ArrayText | None = None
+    """Makes one job for each index: `0-9`, `0,3,7`, `0-99%4` for at most 4 at once. Each finds its
+    own in LAUNCHER_ARRAY_INDEX; docs/queue.md tells more. `--array` sets it for one submit."""
     notify: Annotated[Notify, Section, BeforeValidator(an_address_alone)] = Notify()
     """Who is told when the job's state changes. A text is short for `url`. docs/notify.md tells
     more."""

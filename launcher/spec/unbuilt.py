@@ -10,9 +10,5 @@ KEYS_NOT_BUILT = {
     "image": "",
     "kubernetes": "",
     "timeouts.hang": "timeouts.run ends a job that never ends by itself",
-    "preemptible": "",
-    "after": "",
-    "array": "",
     "resize_every": "",
-    "not_before": "",
 }

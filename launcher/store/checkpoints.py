@@ -6,11 +6,21 @@ must not make an old checkpoint the newest.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, not_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    delete,
+    exists,
+    func,
+    not_,
+    select,
+    update,
+)
 
 from launcher.errors import ConflictError, SpecError
 from launcher.model import codec
@@ -105,6 +115,13 @@ def newest(tx: Connection, job_id: str, *, watched: bool | None = None) -> Store
     if watched is not None:
         query = query.where(_is_watched if watched else not_(_is_watched))
     return _first(tx.execute(query).mappings().first())
+
+
+def newest_commits(tx: Connection, job_ids: Collection[str]) -> dict[str, float]:
+    """When each of these jobs committed its newest checkpoint that is kept, if it has any."""
+    kept = and_(_checkpoints.c.job_id.in_(job_ids), _checkpoints.c.pruned.is_(False))
+    query = select(_checkpoints.c.job_id, func.max(_checkpoints.c.created_at)).where(kept)
+    return {row[0]: row[1] for row in tx.execute(query.group_by(_checkpoints.c.job_id))}
 
 
 def list_(tx: Connection, job_id: str, after_id: int = 0) -> list[StoredCheckpoint]:

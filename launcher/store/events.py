@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
@@ -25,7 +25,15 @@ class StoredEvent:
 
 
 def append(tx: Connection, job_id: str, events: Iterable[Event], now: float) -> None:
-    rows = [row_of(event, _events) | {"job_id": job_id, "time": now} for event in events]
+    append_to_all(tx, [job_id], events, now)
+
+
+def append_to_all(
+    tx: Connection, job_ids: Collection[str], events: Iterable[Event], now: float
+) -> None:
+    """The same events to each of these jobs."""
+    told = [row_of(event, _events) | {"time": now} for event in events]
+    rows = [one | {"job_id": job_id} for job_id in job_ids for one in told]
     if rows:
         tx.execute(_events.insert(), rows)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from launcher.errors import ConflictError, NotFoundError
@@ -54,15 +54,22 @@ def insert(tx: Connection, job: Job, idempotency_key: str | None) -> None:
     Raises:
         ConflictError: its id or its idempotency key is taken.
     """
-    row = _row(job) | {
-        "idempotency_key": idempotency_key,
-        "random_part": job.id.rpartition("-")[2],
-    }
-    try:
-        tx.execute(_jobs.insert().values(row))
-    except IntegrityError as error:
-        raise ConflictError(f"job '{job.id}' was already submitted") from error
+    insert_all(tx, [job], idempotency_key)
     _save_parts(tx, job)
+
+
+def insert_all(tx: Connection, new: Sequence[Job], idempotency_key: str | None) -> None:
+    """Store the jobs of one submit, which hold nothing yet; the key is that of the first.
+
+    Raises:
+        ConflictError: an id or the idempotency key is taken.
+    """
+    rows = [_row(job) | {"idempotency_key": None, "random_part": _random_part(job)} for job in new]
+    rows[0]["idempotency_key"] = idempotency_key
+    try:
+        tx.execute(_jobs.insert(), rows)
+    except IntegrityError as error:
+        raise ConflictError(f"job '{new[0].id}' was already submitted") from error
 
 
 def save(tx: Connection, job: Job) -> Job:
@@ -116,8 +123,40 @@ def find_one(tx: Connection, text: str) -> str:
     if not found:
         raise NotFoundError(f"no job '{text}'{_near(tx, text)}", hint="launcher list shows all")
     if len(found) > 1 and text not in found:
+        array_id = find_array(tx, text)
+        if array_id:
+            raise _several(tx, array_id)
         raise ConflictError(f"'{text}' can mean {', '.join(found)}", hint="type a few letters more")
     return text if text in found else found[0]
+
+
+def find_array(tx: Connection, text: str) -> str | None:
+    """Id of the array that the text means: its id, or a beginning of it or of its random part.
+
+    None: it means none, or not it alone.
+    """
+    if not text or tx.scalar(select(_jobs.c.id).where(_jobs.c.id == text)):
+        return None
+    if tx.scalar(select(_jobs.c.array_id).where(_jobs.c.array_id == text).limit(1)):
+        return text
+    begins = _jobs.c.id.startswith(text, autoescape=True)
+    if "-" not in text:  # longer ones reach into an element's own part
+        begins = or_(begins, _jobs.c.random_part.startswith(text, autoescape=True))
+    heads = list(tx.scalars(select(_jobs.c.array_id).where(begins).distinct().limit(2)))
+    if len(heads) != 1 or heads[0] is None:
+        return None
+    is_whole = heads[0].startswith(text) or heads[0].rpartition("-")[2].startswith(text)
+    return heads[0] if is_whole else None
+
+
+def _several(tx: Connection, array_id: str) -> ConflictError:
+    mine = _jobs.c.array_id == array_id
+    count = tx.scalar(select(func.count()).where(mine))
+    first = tx.scalar(select(_jobs.c.id).where(mine).order_by(_jobs.c.array_index).limit(1))
+    return ConflictError(
+        f"'{array_id}' is an array of {count} jobs",
+        hint=f"name one of them, as {first}; launcher list --elements shows all",
+    )
 
 
 def _near(tx: Connection, text: str) -> str:
@@ -144,6 +183,38 @@ def summaries(
     return [_job(row) for row in tx.execute(query).mappings()]
 
 
+def newest_heads(
+    tx: Connection, *, states: Collection[JobState] | None, project: str | None, limit: int
+) -> list[Job]:
+    """As `summaries`, with one job of each array in place of all its elements."""
+    query = select(_jobs.c.id, _jobs.c.array_id).order_by(*_newest_first())
+    if states is not None:
+        query = query.where(_is_in(states))
+    if project is not None:
+        query = query.where(_jobs.c.project == project)
+    heads: dict[str, str] = {}
+    # Read until there are enough: an array has at most a thousand elements.
+    with tx.execute(query.execution_options(yield_per=500)) as rows:
+        for job_id, array_id in rows:
+            if len(heads) >= limit:
+                break
+            heads.setdefault(array_id or job_id, job_id)
+    chosen = _WHOLE_JOBS.where(_jobs.c.id.in_(heads.values())).order_by(*_newest_first())
+    return [_job(row) for row in tx.execute(chosen).mappings()]
+
+
+def unended(
+    tx: Connection, *, states: Collection[JobState], project: str | None, user: str | None
+) -> list[tuple[str, JobState, str, str]]:
+    """(id, state, project, user) of the jobs of these states, oldest first."""
+    query = select(_jobs.c.id, _jobs.c.state, _jobs.c.project, _jobs.c.user).where(_is_in(states))
+    for column, value in ((_jobs.c.project, project), (_jobs.c.user, user)):
+        if value is not None:
+            query = query.where(column == value)
+    rows = tx.execute(query.order_by(_jobs.c.submitted_at, _jobs.c.array_index, _jobs.c.id))
+    return [(job_id, JobState(state), of, by) for job_id, state, of, by in rows]
+
+
 def active(tx: Connection) -> list[Job]:
     """All jobs that have not ended, in the order of their submission."""
     unended = [state for state in JobState if state not in TERMINAL]
@@ -160,10 +231,11 @@ def allocations(tx: Connection, job_id: str) -> list[Allocation]:
     return _find_allocations(tx, _allocations.c.job_id == job_id)
 
 
-def unreleased(tx: Connection, cluster: str) -> list[Allocation]:
-    """Allocations whose resources the cluster's executor has not given back yet."""
+def unreleased(tx: Connection, cluster: str | None = None) -> list[Allocation]:
+    """Allocations whose resources the cluster's executor has not given back yet; None: of all."""
     held = _allocations.c.state != AllocationState.GONE.value
-    return _find_allocations(tx, and_(_allocations.c.cluster == cluster, held))
+    here = and_(held, _allocations.c.cluster == cluster) if cluster is not None else held
+    return _find_allocations(tx, here)
 
 
 def allocation(tx: Connection, allocation_id: str) -> Allocation | None:
@@ -186,6 +258,12 @@ def save_allocation(tx: Connection, allocation: Allocation) -> None:
 
 
 # --- rows ----------------------------------------------------------------------------------------
+
+
+def _random_part(job: Job) -> str:
+    """What of its id may be typed alone; of an element `k3m9ap-7`."""
+    stem = (job.array_id or job.id).rpartition("-")[0]
+    return job.id[len(stem) + 1 :]
 
 
 def _row(job: Job) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -110,9 +111,28 @@ jobs = Table(
     Column("revision", BigInteger, nullable=False),
     Column("from_checkpoint", BigInteger),
     Column("from_step", BigInteger),
+    Column("held_at", Double),
+    Column("after", Json, nullable=False, server_default="[]"),
+    Column("array_id", Text),
+    Column("array_index", BigInteger),
+    Column("array_count", Integer),
+    Column("array_limit", Integer),
+    Column("array_waits", Boolean, nullable=False, server_default=false()),
+    Column("kept_back_s", Double, nullable=False, server_default="0"),
     Index(None, "state", "submitted_at"),
     Index(None, "submitted_at"),
     Index(None, "from_checkpoint"),
+    Index(None, "array_id", "array_waits", "state"),
+    Index(None, "project", "state"),
+)
+
+awaited = Table(
+    "awaited",
+    main,
+    _job_id(primary_key=True),
+    Column("other", Text, primary_key=True),  # a job or an array
+    Column("success", Boolean, nullable=False),  # its success; else its end
+    Index(None, "other"),
 )
 
 allocations = Table(
@@ -187,6 +207,27 @@ retention = Table(
     Column("project", Words, primary_key=True),
     Column("kind", Text, primary_key=True),
     Column("value", Double),
+)
+
+projects = Table(
+    "projects",
+    main,
+    Column("name", Text, primary_key=True),
+    Column("weight", Double, nullable=False),
+    Column("gpus", Double),  # NULL, here and below: no limit
+    Column("cpus", Double),
+    Column("running", BigInteger),
+    Column("queued", BigInteger),
+)
+
+usage = Table(
+    "usage",
+    main,
+    Column("project", Text, primary_key=True),
+    Column("user", Words, primary_key=True),
+    Column("gpu_s", Double, nullable=False),
+    Column("cpu_s", Double, nullable=False),
+    Column("at", Double, nullable=False),
 )
 
 expired = Table(

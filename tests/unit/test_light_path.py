@@ -36,6 +36,8 @@ LIGHT = [
     ["events", "digits"],
     ["metrics", "digits"],
     ["cancel", "digits"],
+    ["priority", "digits", "80"],
+    ["quota"],
     ["rm", "digits"],
     ["prune", "--older-than", "30d"],
     ["completion", "bash"],

@@ -137,7 +137,7 @@ def _queue(seen: Occupancy, room: int) -> RenderableType:
     if not seen.waiting:
         return Text("nobody waits", style="dim")
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("WAITS", "FOR", "USER", "PROJECT", "PRIORITY", "TAKES"):
+    for heading in ("#", "WAITS", "FOR", "STARTS IN", "USER", "PROJECT", "PRIORITY", "TAKES"):
         table.add_column(heading, no_wrap=True)
     table.add_column("BECAUSE", overflow="ellipsis", no_wrap=True)
     for job in seen.waiting[:room]:
@@ -148,8 +148,9 @@ def _queue(seen: Occupancy, room: int) -> RenderableType:
 
 def _waiting(job: WaitingJob, now: float) -> list[Text]:
     each = f"{job.gpus_per_worker} GPU" if job.gpus_per_worker else f"{job.cpus_per_worker:g} CPU"
-    ago, takes = _words.ago(job.queued_at, now), f"{job.workers} x {each}"
-    cells = (job.job, ago, job.user, job.project, str(job.priority), takes, job.reason)
+    takes, place = f"{job.workers} x {each}", str(job.position or "")
+    when = _words.ago(job.queued_at, now), _words.about(job.starts_at, now)
+    cells = (place, job.job, *when, job.user, job.project, str(job.priority), takes, job.reason)
     return [_text(cell) for cell in cells]
 
 

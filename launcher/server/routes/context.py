@@ -20,6 +20,7 @@ from launcher.server.executors import Executors
 from launcher.server.gauge import Gauge
 from launcher.server.notices import Notices
 from launcher.server.outputs import Outputs
+from launcher.server.projects import Projects
 from launcher.server.removing import Removing
 from launcher.server.retaining import Retaining
 from launcher.server.secret import Secrets
@@ -59,6 +60,7 @@ class Services:
     secrets: Secrets
     notices: Notices
     visits: Visits
+    projects: Projects
 
 
 class Answer(JSONResponse):

@@ -51,6 +51,8 @@ class Submission(BaseModel):
     python: str | None = None
     """The submitter's interpreter."""
     user: str = ""
+    hold: bool = False
+    """It waits until it is released."""
 
 
 class Cancellation(BaseModel):
@@ -93,6 +95,7 @@ def submit(
         user=submission.user or "unknown",
         key=idempotency_key,
         python=python if here.settings.embedded else None,
+        hold=submission.hold,
     )
     return Answer(as_json(here.showing.job(job.id)), status_code=201 if is_new else 200)
 
@@ -113,11 +116,16 @@ def list_jobs(
     state: Annotated[list[JobState] | None, Query()] = None,
     project: str | None = None,
     limit: Count = 100,
+    fold: bool = False,
 ) -> Answer:
+    """Newest first. `fold`: one entry for each array, with the states of its elements."""
+    limit = min(limit, _JOBS_LIMIT)
+    if fold:
+        with here.control.store.read() as tx:
+            heads = jobs.newest_heads(tx, states=state or None, project=project, limit=limit)
+            return Answer({"jobs": as_json(here.showing.folded(tx, heads))})
     with here.control.store.read() as tx:
-        found = jobs.summaries(
-            tx, states=state or None, project=project, limit=min(limit, _JOBS_LIMIT)
-        )
+        found = jobs.summaries(tx, states=state or None, project=project, limit=limit)
     return Answer({"jobs": as_json(here.showing.jobs(found))})
 
 

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
 from launcher.model.states import JobState
+from launcher.server import bulk
 from launcher.server.routes.context import Answer, Here, must_be_user
 from launcher.views import as_json
 
@@ -23,8 +24,8 @@ class Pruning(BaseModel):
 
 @router.delete("/jobs/{ref}")
 def remove(here: Here, ref: str, dry_run: bool = False) -> Answer:
-    """Remove an ended job with its logs, points, checkpoints and outputs."""
-    removed = here.removing.remove([here.control.resolve(ref)], dry_run=dry_run)
+    """Remove an ended job, or all of an array, with logs, points, checkpoints and outputs."""
+    removed = here.removing.remove(bulk.resolve(here.control, [ref]), dry_run=dry_run)
     return Answer(as_json(removed))
 
 

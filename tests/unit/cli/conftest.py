@@ -78,11 +78,16 @@ class FakeServer:
                 return self._package(method, sha, body)
             case ["POST", "jobs"]:
                 return self._submit(json.loads(body), headers["Idempotency-Key"])
-            case ["GET", "jobs"]:
-                return 200, {"jobs": self._listed(query)}, {}
-            case [_, "jobs", ref, *rest]:
-                return self._of_job(method, ref, rest, query, body)
+            case [_, "queue", *rest]:
+                return self._of_queue(rest, query, body)
+            case [_, "jobs", *rest]:
+                return self._of_jobs(method, rest, query, body)
         return 404, {"error": f"no route {parts}", "hint": None}, {}
+
+    def _of_jobs(self, method, rest, query, body):
+        if rest:
+            return self._of_job(method, rest[0], rest[1:], query, body)
+        return 200, {"jobs": self._listed(query)}, {}
 
     def _package(self, method, sha, body):
         if method == "HEAD":
@@ -103,6 +108,37 @@ class FakeServer:
         job |= {"user": request["user"], "workers": request["spec"]["resources"]["workers"]}
         self.keys[key] = job["id"]
         return 201, job, {}
+
+    def _of_queue(self, rest, query, body):
+        return self._order(*rest, json.loads(body)) if rest else self._unended(query)
+
+    def _unended(self, query):
+        over = {"SUCCEEDED", "FAILED", "CANCELLED"}
+        jobs = [
+            {key: job.get(key, "default") for key in ("id", "state", "project", "user")}
+            for job in self.jobs.values()
+            if job["state"] not in over
+            and all(job.get(key, "default") in values for key, values in query.items())
+        ]
+        return 200, {"jobs": jobs}, {}
+
+    def _order(self, verb, order):
+        outcomes = []
+        for ref in order["jobs"]:
+            found = [job for job in self.jobs.values() if ref in job["id"]]
+            if not found:
+                return 404, {"error": f"no job {ref}", "hint": "launcher list shows all"}, {}
+            outcomes += [self._outcome(verb, job, order) for job in found]
+        return 200, {"outcomes": outcomes}, {}
+
+    def _outcome(self, verb, job, order):
+        before = job["state"]
+        if verb == "hold" and before == "RUNNING":
+            problem = {"problem": f"job '{job['id']}' is RUNNING", "hint": "cancel it"}
+            return {"job": job["id"], "before": before, "state": before} | problem
+        states = {"hold": "HELD", "release": "QUEUED"}
+        job["state"] = states.get(verb) or self._state_after(verb, json.dumps(order))
+        return {"job": job["id"], "before": before, "state": job["state"]}
 
     def _of_job(self, method, ref, rest, query, body):
         job = next((job for job in self.jobs.values() if ref in job["id"]), None)

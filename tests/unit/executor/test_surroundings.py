@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from launcher.executor.surroundings import node_environment
+from launcher.executor.folders import JobFolder
+from launcher.executor.surroundings import node_environment, rank_environment, sdk_folder
+from launcher.model.launch import Entrypoint, Launch
+from launcher.model.surroundings import of_array
+from launcher.model.wire import CheckpointRef
 
 
 @pytest.fixture
@@ -53,3 +58,47 @@ def test_what_ray_set_for_its_workers_is_not_the_nodes(
     env = node_environment("/usr/bin/python3")
     assert "KEPT" in env
     assert not env.keys() & set(set_by_ray)
+
+
+def test_an_element_of_an_array_finds_which_one_it_is() -> None:
+    launch = Launch("sweep-k3m9ap-7", "sweep", "command", Entrypoint("exec", ("true",)), 1)
+    assert of_array(launch) == {}
+    element = replace(launch, array_id="sweep-k3m9ap", array_index=7, array_count=10)
+    assert of_array(element) == {
+        "LAUNCHER_ARRAY_ID": "sweep-k3m9ap",
+        "LAUNCHER_ARRAY_INDEX": "7",
+        "LAUNCHER_ARRAY_COUNT": "10",
+    }
+
+
+def test_the_paths_that_a_rank_is_told_are_those_that_its_agent_reads(tmp_path: Path) -> None:
+    launch = Launch("digits-k3m9ap", "digits", "command", Entrypoint("exec", ("true",)), 1)
+    folder = JobFolder(tmp_path / "digits-k3m9ap@node1")
+    env = rank_environment(
+        launch, folder, attempt=2, rank=3, allocation="digits-k3m9ap.1", resume=CheckpointRef(7, 40)
+    )
+    assert {
+        "LAUNCHER_CHECKPOINT_DIR": str(folder.checkpoints(2)),
+        "LAUNCHER_SPOOL": str(folder.spool(2, 3)),
+        "TORCHELASTIC_ERROR_FILE": str(folder.error_file(2, 3)),
+        "LAUNCHER_RESUME_FROM": str(folder.resume(7)),
+        "LAUNCHER_JOB_ID": folder.job_id,
+    }.items() <= env.items()
+
+
+def test_the_jobs_python_path_stands_in_place_of_the_nodes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", "/opt/ours:/site/ray/_private")
+    folder = JobFolder(tmp_path / "digits-k3m9ap@node1")
+
+    def path_of(**env: str) -> str:
+        launch = Launch("digits-k3m9ap", "digits", "command", Entrypoint("exec", ("true",)), 1)
+        own = rank_environment(
+            replace(launch, env=env), folder, attempt=1, rank=0, allocation="a.1", resume=None
+        )
+        return own["PYTHONPATH"].replace(str(sdk_folder(tmp_path)), "SDK")
+
+    assert path_of() == "/opt/ours:SDK"
+    assert path_of(PYTHONPATH="/mine") == "/mine:SDK"
+    assert path_of(PYTHONPATH="") == "SDK"

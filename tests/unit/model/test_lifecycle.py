@@ -249,6 +249,11 @@ def test_a_start_that_takes_too_long_is_stopped(lives, policy, ending):
     assert lifecycle.tick(life.job, NOW + 61).job.attempt.stopping is ending
 
 
+def test_ranks_that_are_started_wait_for_each_other_beyond_the_start_timeout(lives):
+    life = lives(start_timeout_s=60.0).placed().registered().running(NOW + 30)
+    assert same(lifecycle.tick(life.job, NOW + 3600), life.job)
+
+
 def test_the_run_timeout_counts_from_the_start_of_the_attempt(lives):
     life = lives(run_timeout_s=60.0).placed().registered().running(NOW + 30)
     assert same(lifecycle.tick(life.job, NOW + 90), life.job)
@@ -280,3 +285,20 @@ def test_only_a_failed_or_cancelled_job_is_queued_again(lives, state):
     job = lifecycle.replace(lives().job, state=state)
     with pytest.raises(IllegalTransitionError):
         lifecycle.retry(job, NOW, by="root")
+
+
+@pytest.mark.parametrize("state", [S.QUEUED, S.HELD, S.SETUP, S.STARTING, S.RUNNING])
+def test_a_job_that_waits_or_runs_takes_another_priority(lives, state):
+    job = replace(lives().job, state=state)
+    change = lifecycle.set_priority(job, 80, by="ada")
+    assert change.job == replace(job, priority=80)
+    [event] = change.events
+    assert event.text == "priority changed from 50 to 80 by ada"
+    assert same(lifecycle.set_priority(change.job, 80, by="bob"), change.job)
+
+
+@pytest.mark.parametrize("state", [S.CANCELLING, S.SUCCEEDED, S.FAILED, S.CANCELLED])
+def test_a_job_that_ends_or_has_ended_has_no_priority_any_more(lives, state):
+    job = replace(lives().job, state=state)
+    with pytest.raises(IllegalTransitionError):
+        lifecycle.set_priority(job, 80, by="ada")

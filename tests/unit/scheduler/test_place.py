@@ -3,10 +3,24 @@ from __future__ import annotations
 import pytest
 
 from launcher.model.job import Resources
-from launcher.scheduler.place import fit, has_place, lacking
+from launcher.scheduler.floor import Floor
+from launcher.scheduler.place import has_place, lacking, place
 from launcher.scheduler.room import Room
+from launcher.scheduler.state import ClusterView
 
 GIB = 2**30
+
+
+def fit(gang, nodes):
+    return place(gang, Room.reported(nodes))
+
+
+def left(nodes, *held):
+    """What is free where these gangs hold something."""
+    floor = Floor(ClusterView("local", tuple(nodes)))
+    for number, running in enumerate(held):
+        floor.hold(str(number), running)
+    return floor.free
 
 
 def gpus(workers, each=1, **more):
@@ -169,7 +183,7 @@ def test_labels_must_be_equal(node):
 
 
 def test_what_a_gang_takes_is_gone(node):
-    room = Room.free([node("a", free_gpus=3)])
+    room = Room.reported([node("a", free_gpus=3)])
     room.take(gpus(2), (("id-a", 2),))
     assert has_place(gpus(1), room)
     assert not has_place(gpus(2), room)
@@ -177,38 +191,38 @@ def test_what_a_gang_takes_is_gone(node):
 
 def test_a_grant_that_no_report_knows_yet_is_subtracted(node, running):
     unknown = running("bert", ("id-a", 3), gpus_per_worker=1, is_counted=False)
-    assert not has_place(gpus(2), Room.free([node("a")], [unknown]))
+    assert not has_place(gpus(2), left([node("a")], unknown))
 
 
 def test_a_grant_that_no_report_knows_yet_is_subtracted_from_what_strangers_left(node, running):
     unknown = running("bert", ("id-a", 1), gpus_per_worker=1, is_counted=False)
-    assert not has_place(gpus(2), Room.free([node("a", free_gpus=2)], [unknown]))
+    assert not has_place(gpus(2), left([node("a", free_gpus=2)], unknown))
 
 
 def test_a_grant_that_the_report_knows_is_not_subtracted_twice(node, running):
     known = running("bert", ("id-a", 2), gpus_per_worker=1)
-    assert has_place(gpus(2), Room.free([node("a", free_gpus=2)], [known]))
+    assert has_place(gpus(2), left([node("a", free_gpus=2)], known))
 
 
 def test_no_node_is_freer_than_our_own_books_say(node, running):
     known = running("bert", ("id-a", 3), gpus_per_worker=1)
-    assert not has_place(gpus(2), Room.free([node("a", free_gpus=4)], [known]))
+    assert not has_place(gpus(2), left([node("a", free_gpus=4)], known))
 
 
 def test_a_grant_on_a_node_that_is_away_takes_nothing_elsewhere(node, running):
     away = running("bert", ("id-z", 4), gpus_per_worker=1, is_counted=False)
-    assert has_place(gpus(4), Room.free([node("a")], [away]))
+    assert has_place(gpus(4), left([node("a")], away))
 
 
 def test_lacking_names_the_resource_that_is_short_by_itself(node):
-    room = Room.free([node("a", free_gpus=0)])
+    room = Room.reported([node("a", free_gpus=0)])
     assert lacking(gpus(1), room) == ("GPU",)
 
 
 def test_lacking_names_all_when_only_together_they_have_no_place(node):
-    room = Room.free([node("a", free_gpus=0), node("b", free_cpus=0)])
+    room = Room.reported([node("a", free_gpus=0), node("b", free_cpus=0)])
     assert lacking(gpus(1), room) == ("CPU", "GPU")
 
 
 def test_lacking_names_none_when_there_are_too_few_nodes(node):
-    assert lacking(gpus(2, nodes=2), Room.free([node("a")])) == ()
+    assert lacking(gpus(2, nodes=2), Room.reported([node("a")])) == ()

@@ -10,61 +10,14 @@ from itertools import product
 
 from hypothesis import given
 from hypothesis import strategies as st
+from worlds import UNITS, gangs, node_views
 
 from launcher.model.job import Resources
 from launcher.scheduler.decide import decide
-from launcher.scheduler.fits import could_hold, never_fits
-from launcher.scheduler.place import fit, has_place, lacking
+from launcher.scheduler.fits import never_fits
+from launcher.scheduler.place import has_place, lacking, place
 from launcher.scheduler.room import Room, matches
 from launcher.scheduler.state import ClusterView, NodeView, Running, State, Waiting
-
-SOME = st.integers(1, 4)
-
-UNITS = 10_000  # of Ray's fixed point in 1.0
-
-
-@st.composite
-def gangs(draw):
-    """Gangs whose shape the spec lets through."""
-    uneven = draw(st.booleans())
-    nodes = draw(st.none() | st.integers(1, 4))
-    each = draw(st.none() | st.integers(1, 3))
-    workers = draw(st.integers(1, 8))
-    if nodes and each:
-        workers = draw(st.integers(nodes, nodes * each)) if uneven else nodes * each
-    elif (nodes or each) and not uneven:
-        workers = (nodes or each) * draw(st.integers(1, 3))
-    elif nodes:
-        workers = max(workers, nodes)
-    kinds = ["pack"] if nodes or each else ["pack", "spread", "single_node"]
-    return Resources(
-        workers=workers,
-        cpus_per_worker=draw(st.sampled_from([0.1, 0.3, 1, 2])),
-        gpus_per_worker=draw(st.integers(0, 2)),
-        memory_per_worker=draw(st.sampled_from([0, 0, 3])),
-        accelerator=draw(st.sampled_from([None, None, None, "A100"])),
-        labels=draw(st.sampled_from([{}, {}, {"zone": "1"}])),
-        placement=draw(st.sampled_from(kinds)),
-        nodes=nodes,
-        workers_per_node=each,
-        uneven=uneven,
-    )
-
-
-@st.composite
-def node_views(draw, cluster="local", count=SOME):
-    views = []
-    for index in range(draw(count)):
-        total = {
-            "CPU": draw(st.sampled_from([0.3, 1, 2, 4, 8])),
-            "GPU": draw(st.integers(0, 4)),
-            "memory": draw(st.integers(0, 12)),
-        }
-        labels = {"zone": "1"} if draw(st.booleans()) else {}
-        if draw(st.booleans()):
-            labels["ray.io/accelerator-type"] = draw(st.sampled_from(["A100", "a100", "T4"]))
-        views.append(NodeView(cluster, f"n{index}", f"host-{index}", total, dict(total), labels))
-    return tuple(views)
 
 
 @st.composite
@@ -102,6 +55,10 @@ def parts_of(total):
 
 
 # --- one gang -------------------------------------------------------------------------------------
+
+
+def fit(gang, nodes):
+    return place(gang, Room.reported(nodes))
 
 
 def legal_placements(gang: Resources, nodes: tuple[NodeView, ...]) -> Iterator[Counter[str]]:
@@ -142,7 +99,7 @@ def test_fit_finds_a_place_whenever_trying_all_does(gang, nodes):
     legal = list(legal_placements(gang, nodes))
     ranks = fit(gang, nodes)
     assert (ranks is not None) == bool(legal)
-    assert has_place(gang, Room.free(nodes)) == bool(legal)
+    assert has_place(gang, Room.reported(nodes)) == bool(legal)
     if ranks is None:
         return
     assert Counter(dict(ranks)) in legal
@@ -170,7 +127,7 @@ def test_what_is_lacking_is_lacking_however_much_of_all_else_there_is(gang, node
     if fit(gang, nodes) is not None:
         return
     names = set(gang.per_worker())
-    short = set(lacking(gang, Room.free(nodes)))
+    short = set(lacking(gang, Room.reported(nodes)))
     assert (fit(gang, with_plenty(nodes, names)) is not None) == bool(short)
     if short != names:  # else they may have no place only together
         assert all(fit(gang, with_plenty(nodes, names - {name})) is None for name in short)
@@ -185,11 +142,11 @@ def with_plenty(nodes, names):
 
 
 @given(states())
-def test_every_job_is_placed_or_told_why_not(state):
-    decisions = decide(state, now=10.0)
-    placed = [placement.job_id for placement in decisions.placements]
-    assert sorted([*placed, *decisions.reasons]) == sorted(job.job_id for job in state.waiting)
-    assert all(decisions.reasons.values())
+def test_every_job_is_placed_or_told_why_not(reasons, state):
+    told = reasons(state, now=10.0)
+    placed = [placement.job_id for placement in decide(state, now=10.0).placements]
+    assert sorted([*placed, *told]) == sorted(job.job_id for job in state.waiting)
+    assert all(told.values())
 
 
 @given(states(), st.randoms(use_true_random=False))
@@ -204,32 +161,15 @@ def shuffled(things, order: random.Random):
     return tuple(order.sample(list(things), len(list(things))))
 
 
-@given(states())
-def test_nobody_is_overtaken_on_a_cluster_that_could_hold_him(state):
-    where = {p.job_id: p.cluster for p in decide(state, now=10.0).placements}
-    blocked: set[str] = set()
-    for job in sorted(state.waiting, key=lambda j: (-j.priority, j.submitted_at, j.job_id)):
-        if job.job_id in where:
-            assert where[job.job_id] not in blocked
-        elif job.not_before <= 10.0:
-            blocked |= {
-                view.name
-                for view in state.clusters
-                if view.is_live
-                and job.cluster in {"any", view.name}
-                and could_hold(job.resources, view.nodes)
-            }
-
-
 @given(gangs(), node_views())
-def test_a_job_alone_on_an_empty_cluster_is_placed_exactly_if_submit_takes_it(gang, nodes):
+def test_a_job_alone_on_an_empty_cluster_is_placed_exactly_if_submit_takes_it(reasons, gang, nodes):
     job = Waiting("digits", "digits", 50, 0.0, 0.0, 0.0, "any", gang)
     local = ClusterView("local", nodes)
     refused = never_fits(gang, [local], "any")
     decisions = decide(State((local,), (job,)), now=0.0)
     assert [p.workers_by_node for p in decisions.placements] == [fit(gang, nodes)] * (not refused)
     if refused:
-        assert decisions.reasons["digits"] == refused.message
+        assert reasons(State((local,), (job,)), now=0.0) == {"digits": refused.message}
         assert refused.hint
 
 

@@ -5,19 +5,18 @@ from __future__ import annotations
 
 import pytest
 
-from launcher.scheduler.decide import decide
 from launcher.scheduler.state import State
 
 GIB = 2**30
 
 
 @pytest.fixture(scope="module")
-def why(cluster):
+def why(cluster, reasons):
     """Why the last of the jobs waits."""
 
     def run(nodes, *jobs, held=(), others=()):
         clusters = (*([cluster(*nodes)] if nodes else []), *others)
-        return decide(State(clusters, jobs, tuple(held)), now=100.0).reasons[jobs[-1].job_id]
+        return reasons(State(clusters, jobs, tuple(held)), now=100.0)[jobs[-1].job_id]
 
     return run
 
@@ -116,9 +115,31 @@ def test_two_resources_that_are_free_on_different_nodes(node, waiting, why):
 
 
 def test_behind_another_job(node, waiting, why):
-    jobs = [waiting("digits-ab12cd", at=1, workers=4, gpus_per_worker=1), waiting("w", at=2)]
-    assert why([node("a", free_gpus=1)], *jobs) == (
+    first = waiting("digits-ab12cd", at=1, workers=4, gpus_per_worker=1)
+    assert why([node("a", free_gpus=1)], first, waiting("w", at=2, gpus_per_worker=1)) == (
         "waits behind digits-ab12cd, which needs 4 GPUs"
+    )
+
+
+def test_a_job_that_knows_when_it_starts_says_so_also_to_those_behind_it(
+    node, waiting, running, why
+):
+    held = [running("bert-x1y2z3", ("id-a", 4), gpus_per_worker=1, lasts_s=2500.0)]
+    nodes, gang = [node("a", free_gpus=0)], waiting("w", at=1, gpus_per_worker=4)
+    assert why(nodes, gang, held=held) == (
+        "needs 4 GPUs, 0 are free (node-a: 0 of 4; bert-x1y2z3 holds 4); "
+        "it starts when bert-x1y2z3 ends, in about 40m"
+    )
+    assert why(nodes, gang, waiting("v", at=2, gpus_per_worker=1), held=held) == (
+        "waits behind w, which needs 4 GPUs and starts when bert-x1y2z3 ends, in about 40m"
+    )
+
+
+def test_a_gang_that_others_make_room_for(node, waiting, running, why):
+    held = [running("bert-x1y2z3", ("id-a", 4), gpus_per_worker=1, is_ending=True)]
+    assert why([node("a", free_gpus=0)], waiting("w", gpus_per_worker=4), held=held) == (
+        "needs 4 GPUs, 0 are free (node-a: 0 of 4; bert-x1y2z3 holds 4); "
+        "it starts as soon as bert-x1y2z3 left"
     )
 
 

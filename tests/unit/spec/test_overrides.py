@@ -62,7 +62,7 @@ def test_an_override_mends_what_is_wrong_in_the_file() -> None:
     [
         ("resources.workers=0", "must be a whole number from 1, not 0"),
         ("resources.wrokers=4", "unknown key; did you mean resources.workers"),
-        ("preemptible=true", "not in this version"),
+        ("image=torch", "not in this version"),
         ("workers=4", "unknown key; did you mean resources.workers"),
         ("env.A=on", 'on is a yes-or-no value to YAML, not text; quote it: "on"'),
         ("resources={workers: 0}", "resources.workers: must be a whole number from 1, not 0"),

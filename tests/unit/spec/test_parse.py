@@ -105,7 +105,7 @@ def test_all_complaints_come_at_once_in_the_order_of_the_text() -> None:
     assert complaints("""\
 name: [a]
 resources: {workers: 0, wrokers: 1}
-after: [a]
+image: [a]
 env: {A: no}
 timeouts:
   start: 1x
@@ -115,7 +115,7 @@ name: other
         "job.yaml:1:7: name: expected text, found a list",
         "job.yaml:2:22: resources.workers: must be a whole number from 1, not 0",
         "job.yaml:2:25: resources.wrokers: unknown key; did you mean resources.workers",
-        "job.yaml:3:8: after: not in this version",
+        "job.yaml:3:8: image: not in this version",
         'job.yaml:4:10: env.A: no is a yes-or-no value to YAML, not text; quote it: "no"',
         "job.yaml:6:10: timeouts.start: '1x' is not a duration; write 90s, 30m, 12h or 1h30m",
         'job.yaml:7:13: entrypoint: a quote in it is opened and never closed: "train.py \'x"',

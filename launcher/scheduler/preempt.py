@@ -1,0 +1,70 @@
+"""Whom a blocked gang may put off: only as many as it needs, and only if it then surely fits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from launcher.scheduler.floor import Floor
+from launcher.scheduler.place import has_place
+from launcher.scheduler.reserve import Giving
+from launcher.scheduler.room import Room
+from launcher.scheduler.state import Running, Waiting
+
+WORTH_S = 60.0
+"""A gang that starts within so long by itself puts nobody off."""
+
+
+def victims(job: Waiting, floor: Floor, yields: Callable[[Running], bool], now: float) -> list[str]:
+    """Keys of the holdings to be preempted for a gang that has no place; none if that is no help.
+
+    The lowest priority goes first, then who loses the least work. Those that are ending anyway, or
+    within WORTH_S, are not put off, nor is anyone else while their ends suffice.
+
+    Args:
+        job: it waits, and is the first that the cluster could hold.
+        floor: the cluster.
+        yields: whether a running job that lets itself be preempted gives way to this one.
+        now: seconds since the epoch.
+    """
+
+    def suffices(room: Room) -> bool:
+        return has_place(job.resources, room)
+
+    soon = Giving(floor, now)
+    leaving = {key for key, end in zip(soon.keys, soon.ends, strict=True) if end <= now + WORTH_S}
+    if suffices(_without(floor, leaving, now)):
+        return []
+    able = [
+        key
+        for key, one in floor.holders.items()
+        if key not in leaving and one.may_be_preempted and yields(one)
+    ]
+    able.sort(key=lambda key: (_loss(floor.holders[key], now), key))
+    if not suffices(_without(floor, [*leaving, *able], now)):
+        return []
+    few, enough = 0, len(able)
+    while enough - few > 1:
+        middle = (few + enough) // 2
+        if suffices(_without(floor, [*leaving, *able[:middle]], now)):
+            enough = middle
+        else:
+            few = middle
+    chosen = able[:enough]
+    for key in reversed(chosen[:-1]):  # without the last one it does not fit
+        others = [other for other in chosen if other != key]
+        if suffices(_without(floor, [*leaving, *others], now)):
+            chosen = others
+    return chosen
+
+
+def _without(floor: Floor, keys: Iterable[str], now: float) -> Room:
+    chosen = list(keys)
+    return Giving(floor, now, chosen).room(len(chosen))
+
+
+def _loss(one: Running, now: float) -> tuple[int, float]:
+    """Priority, and the work since the newest checkpoint: seconds times the gang's size."""
+    each = one.resources.per_worker()
+    size = one.resources.workers * (each.get("GPU") or each.get("CPU") or 1.0)
+    since = max(one.saved_at or one.since, one.since)
+    return one.priority, (now - since) * size

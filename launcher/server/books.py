@@ -1,0 +1,336 @@
+"""What the scheduler knows, kept in step with the database: nobody reads all jobs to decide.
+
+Whoever stored something tells it here, once it is stored. A server that starts reads everything
+anew, and comes to the same.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import defaultdict, deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from sqlalchemy import Connection
+
+from launcher.model.job import Allocation, AllocationState, Attempt, Job
+from launcher.model.project import Project, Usage
+from launcher.model.states import ACTIVE, JobState
+from launcher.scheduler.scheduler import Scheduler
+from launcher.scheduler.state import Decisions, Placement, Running, Waiting
+from launcher.server.floor import Floor
+from launcher.store import Store, checkpoints, durations, jobs, projects, usage
+
+_COUNTED = frozenset({"up", "stopping"})
+"""States of an allocation in which Ray's free amounts are without it already."""
+
+
+_REMEMBERED = 10_000
+"""Of so many jobs that ended the revision is known, against words of theirs that come late."""
+_FORESEEN, _FORESEEN_FOR_S = 50, 5.0
+"""How many starts are foreseen, and how long that is good enough."""
+_Name: TypeAlias = tuple[str, str]
+"""Project and name."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What would become of a job: its place, or why it would wait."""
+
+    placement: Placement | None
+    preempts: tuple[str, ...]
+    position: int | None
+    starts_at: float | None
+    """When it would start if not now, as far as it can be told."""
+    why: str
+    later: Placement | None = None
+    """Where, if not now, as far as that can be told."""
+
+
+class Books:
+    """Thread-safe.
+
+    Args:
+        store: the server's.
+        floor: what the clusters report.
+    """
+
+    def __init__(self, store: Store, floor: Floor) -> None:
+        self._store, self._floor = store, floor
+        self._lock = threading.RLock()
+        self._scheduler = Scheduler()
+        self._active: dict[str, Job] = {}
+        self._waiting: dict[str, Job] = {}
+        self._held: defaultdict[str, dict[str, Allocation]] = defaultdict(dict)
+        """By job, the allocations that were not given back, by id."""
+        self._holder: dict[str, Job] = {}
+        self._revisions: dict[str, int] = {}
+        self._over: deque[str] = deque()
+        self._learned: dict[_Name, float | None] = {}
+        self._named: defaultdict[_Name, set[str]] = defaultdict(set)
+        """Those that wait, by what they are called."""
+        self._foreseen: tuple[float, dict[str, float]] = (-math.inf, {})
+        self._load()
+
+    def _load(self) -> None:
+        with self._store.read() as tx:
+            self._scheduler.set_projects(projects.all(tx))
+            for past in usage.all(tx):
+                self._scheduler.set_past(past)
+            for allocation in jobs.unreleased(tx):
+                job = jobs.get(tx, allocation.job_id)
+                if job is not None:
+                    self._held[job.id][allocation.id] = allocation
+                    self._holder[job.id] = job
+            unended = jobs.active(tx)
+        for job in unended:
+            self.saw(job)
+
+    # --- being told ------------------------------------------------------------------------------
+
+    def saw(self, job: Job) -> None:
+        """A job as it is stored now."""
+        with self._lock:
+            if job.revision < self._revisions.get(job.id, 0):
+                return  # another thread was faster with a later one
+            self._revisions[job.id] = job.revision
+            if job.allocation is not None:
+                self._note_allocation(job, job.allocation)
+            if job.id in self._held:
+                self._holder[job.id] = job
+            self._put(self._active, job, is_in=job.state in ACTIVE)
+            self._put(self._waiting, job, is_in=job.is_eligible)
+            if job.is_eligible:
+                self._line_up(job)
+            else:
+                self._scheduler.drop(job.id)
+                self._named[_name(job)].discard(job.id)
+            if job.state is JobState.SUCCEEDED:
+                self._learn(_name(job))
+            if job.state.is_terminal:
+                self._over.append(job.id)
+                if len(self._over) > _REMEMBERED:
+                    self._revisions.pop(self._over.popleft(), None)
+
+    def released(self, allocation_id: str) -> None:
+        """An allocation gave everything back."""
+        job_id = allocation_id.rpartition(".")[0]
+        with self._lock:
+            self._scheduler.release(allocation_id)
+            held = self._held.get(job_id, {})
+            held.pop(allocation_id, None)
+            if not held:
+                self._held.pop(job_id, None)
+                self._holder.pop(job_id, None)
+
+    def removed(self, job_ids: Iterable[str]) -> None:
+        """Jobs that are not in the database any more."""
+        with self._lock:
+            for job_id in job_ids:
+                for allocation_id in list(self._held.get(job_id, {})):
+                    self.released(allocation_id)
+                self._scheduler.drop(job_id)
+                self._active.pop(job_id, None)
+                self._waiting.pop(job_id, None)
+                self._revisions.pop(job_id, None)
+
+    def set_projects(self, all_: Iterable[Project]) -> None:
+        with self._lock:
+            self._scheduler.set_projects(all_)
+
+    def set_past(self, past: Usage) -> None:
+        """What somebody held before, as it is stored now."""
+        with self._lock:
+            self._scheduler.set_past(past)
+
+    @staticmethod
+    def _put(where: dict[str, Job], job: Job, *, is_in: bool) -> None:
+        if is_in:
+            where[job.id] = job
+        else:
+            where.pop(job.id, None)
+
+    def _note_allocation(self, job: Job, allocation: Allocation) -> None:
+        if allocation.state is AllocationState.GONE:
+            self.released(allocation.id)
+        else:
+            self._held[job.id][allocation.id] = allocation
+
+    def _line_up(self, job: Job) -> None:
+        self._named[_name(job)].add(job.id)
+        self._scheduler.put(
+            Waiting(
+                job.id,
+                job.name,
+                job.priority,
+                job.in_line_since,
+                job.queued_at,
+                job.not_before,
+                job.cluster,
+                job.resources,
+                job.project,
+                job.user,
+                self._lasts_s(job),
+                job.policy.preemptible,
+            )
+        )
+
+    def _lasts_s(self, job: Job) -> float | None:
+        """Its limit, or what jobs of its name took."""
+        if job.policy.run_timeout_s is not None:
+            return job.policy.run_timeout_s
+        name = _name(job)
+        if name not in self._learned:
+            with self._store.read() as tx:
+                self._learned[name] = durations.expected_s(tx, *name)
+        return self._learned[name]
+
+    def _learn(self, name: _Name) -> None:
+        """One more of them succeeded: those that wait may be expected to take another time."""
+        before = self._learned.pop(name, None)
+        for job_id in list(self._named[name]):
+            if self._lasts_s(self._waiting[job_id]) == before:
+                return
+            self._line_up(self._waiting[job_id])
+        if not self._named[name]:
+            del self._named[name]
+
+    # --- being asked -----------------------------------------------------------------------------
+
+    def active(self) -> list[Job]:
+        """Jobs that have an attempt under way."""
+        with self._lock:
+            return list(self._active.values())
+
+    def overdue(self, now: float) -> list[Job]:
+        """Jobs that have waited for longer than they want to."""
+        with self._lock:
+            return [
+                job
+                for job in self._waiting.values()
+                if job.policy.queue_timeout_s is not None
+                and now - job.queued_at > job.policy.queue_timeout_s
+            ]
+
+    def waiting(self) -> list[str]:
+        """Ids of the jobs that wait."""
+        with self._lock:
+            return list(self._waiting)
+
+    @property
+    def is_steady(self) -> bool:
+        """Nobody waits, and whoever does not runs."""
+        with self._lock:
+            running = all(job.state is JobState.RUNNING for job in self._active.values())
+            return running and not self._waiting
+
+    def decide(self, now: float) -> Decisions:
+        """One cycle, by what the clusters report now."""
+        with self._lock:
+            self._look_at_clusters()
+            return self._scheduler.decide(now)
+
+    def why(self, job_id: str, now: float) -> str:
+        """Why a job waits; empty when it does not, or was not considered yet."""
+        with self._lock:
+            return self._scheduler.why(job_id, now)
+
+    def position(self, job_id: str, now: float) -> int | None:
+        """Its place in the queue, from 1."""
+        with self._lock:
+            return self._scheduler.position(job_id, now)
+
+    def starts(self, now: float) -> dict[str, float]:
+        """When the first jobs of the queue start, of those of which it can be told."""
+        with self._lock:
+            if not 0 <= now - self._foreseen[0] < _FORESEEN_FOR_S:
+                self._foreseen = now, self._scheduler.starts(_FORESEEN)
+            return self._foreseen[1]
+
+    def in_turn(self, now: float) -> list[str]:
+        """Ids of the jobs that stand in the queue, in order."""
+        with self._lock:
+            return [job.job_id for job in self._scheduler.in_turn(now)]
+
+    def try_out(self, job: Job, now: float) -> Tried:
+        """What would become of a job if it were submitted now. Nothing is changed."""
+        with self._lock:
+            self._waiting[job.id] = job  # for which others may be preempted
+            try:
+                self._look_at_clusters()
+                self._line_up(job)
+                decisions = self._scheduler.decide(now)
+                later = self._reserved(job.id)
+                position = self._scheduler.position(job.id, now)
+                starts = self._scheduler.starts(_FORESEEN).get(job.id)
+                why = self._scheduler.why(job.id, now)
+            finally:
+                del self._waiting[job.id]
+                self._scheduler.drop(job.id)
+                self._named[_name(job)].discard(job.id)
+                self._scheduler.decide(now)  # what `why` goes by must not know of the trial
+            placement = next((p for p in decisions.placements if p.job_id == job.id), None)
+            put_off = tuple(p.job_id for p in decisions.preemptions if p.by == job.id)
+            return Tried(placement, put_off, position, starts, why, later)
+
+    def _reserved(self, job_id: str) -> Placement | None:
+        """What the last cycle keeps free for a blocked job."""
+        found = self._scheduler.last.reservations if self._scheduler.last else {}
+        for cluster, one in sorted(found.items()):
+            if one.job.job_id == job_id and one.where:
+                return Placement(job_id, cluster, one.where)
+        return None
+
+    def _look_at_clusters(self) -> None:
+        with self._store.read() as tx:
+            views = {view.name: view for view in self._floor.clusters(tx)}
+            saved = self._saved(tx)
+        for name in set(self._scheduler.floors) - set(views):
+            self._scheduler.forget(name)
+        for view in views.values():
+            self._scheduler.report(view)
+        for job_id, held in self._held.items():
+            for allocation in held.values():
+                if allocation.cluster in views:
+                    running = self._as_running(allocation, self._holder[job_id], saved.get(job_id))
+                    self._scheduler.hold(allocation.id, running)
+
+    def _saved(self, tx: Connection) -> dict[str, float]:
+        """When jobs that may be preempted saved last."""
+        able = [job.id for job in self._holder.values() if job.policy.preemptible]
+        return checkpoints.newest_commits(tx, able) if able and self._waiting else {}
+
+    @staticmethod
+    def _held_since(allocation: Allocation, attempt: Attempt | None) -> float:
+        """From when on it counts as held: what was before is past usage already."""
+        if attempt is None:
+            return allocation.created_at
+        return attempt.granted_at if attempt.ended_at is None else attempt.ended_at
+
+    def _as_running(self, allocation: Allocation, job: Job, saved_at: float | None) -> Running:
+        report = self._floor.state_of(allocation.cluster, allocation.id)
+        of_a_rank, attempt = job.resources.replicas_per_rank, job.attempt
+        is_its = attempt is not None and attempt.allocation == allocation.number
+        return Running(
+            job.id,
+            job.name,
+            allocation.cluster,
+            tuple((slot.node_id, slot.ranks * of_a_rank) for slot in allocation.slots),
+            job.resources,
+            is_counted=report is not None and report.state in _COUNTED,
+            project=job.project,
+            user=job.user,
+            priority=job.priority,
+            submitted_at=job.in_line_since,
+            since=self._held_since(allocation, attempt if is_its else None),
+            lasts_s=self._lasts_s(job),
+            saved_at=saved_at,
+            preemptible=job.policy.preemptible,
+            is_ending=not (allocation.is_wanted and is_its and attempt and not attempt.stopping),
+        )
+
+
+def _name(job: Job) -> _Name:
+    return job.project, job.name

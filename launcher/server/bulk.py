@@ -1,0 +1,128 @@
+"""Several jobs at once: named together, each told its outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from launcher.errors import ConflictError, LauncherError, NotFoundError
+from launcher.model import lifecycle, waiting
+from launcher.model.job import Change, Job
+from launcher.model.lifecycle import IllegalTransitionError
+from launcher.model.states import JobState
+from launcher.server.changing import Changing
+from launcher.server.control import Control
+from launcher.store import arrays
+from launcher.views import Outcome
+
+AT_ONCE = 200
+"""Jobs of one transaction: others shall not wait long for theirs."""
+
+Refusal = tuple[str, str]
+"""Why a job stays as it is, and the next step."""
+
+
+def resolve(control: Control, refs: Sequence[str]) -> list[str]:
+    """Ids of all jobs that are named, each once; the id of an array names all its elements.
+
+    Raises:
+        NotFoundError, ConflictError: every name that means no job, or several.
+    """
+    found: dict[str, None] = {}
+    wrong: list[LauncherError] = []
+    with control.store.read() as tx:
+        for ref in dict.fromkeys(refs):
+            try:
+                found.update(dict.fromkeys(arrays.find_all(tx, ref)))
+            except (NotFoundError, ConflictError) as error:
+                wrong.append(error)
+    if wrong:
+        raise type(wrong[0])("\n".join(map(str, wrong)), hint=wrong[0].hint)
+    return list(found)
+
+
+def cancel(control: Control, job_ids: Sequence[str], *, by: str, force: bool) -> list[Outcome]:
+    """End these jobs; those that have ended stay as they are."""
+    now = control.clock()
+
+    def step(job: Job) -> Change:
+        return lifecycle.cancel(job, now, by=by, force=force)
+
+    # The last ones of an array first: else each that ends would give its turn to the next.
+    return _each(control, job_ids[::-1], step, _ended)[::-1]
+
+
+def hold(control: Control, job_ids: Sequence[str], *, by: str) -> list[Outcome]:
+    """Keep these jobs from being started; those that do not wait are told."""
+    now = control.clock()
+    return _each(control, job_ids[::-1], lambda job: waiting.hold(job, now, by=by), _does_not_wait)[
+        ::-1
+    ]
+
+
+def release(control: Control, job_ids: Sequence[str], *, by: str) -> list[Outcome]:
+    """Let these jobs wait for their turn again; those that have ended are told."""
+    now = control.clock()
+    return _each(control, job_ids, lambda job: waiting.release(job, now, by=by), _ended)
+
+
+def set_priority(
+    control: Control, job_ids: Sequence[str], priority: int, *, by: str
+) -> list[Outcome]:
+    """Let these jobs stand elsewhere in the queue; those that have ended are told."""
+
+    def step(job: Job) -> Change:
+        return lifecycle.set_priority(job, priority, by=by)
+
+    def refusal(job: Job) -> Refusal:
+        problem = f"job '{job.id}' is {job.state}: only one that waits or runs has a priority"
+        return problem, f"launcher clone {job.id} --set priority={priority} queues it once more"
+
+    return _each(control, job_ids, step, refusal)
+
+
+def _each(
+    control: Control,
+    job_ids: Sequence[str],
+    step: Callable[[Job], Change],
+    refusal: Callable[[Job], Refusal],
+) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    for start in range(0, len(job_ids), AT_ONCE):
+        with control.changing() as changing:
+            part = job_ids[start : start + AT_ONCE]
+            outcomes += [_one(changing, job_id, step, refusal) for job_id in part]
+    return outcomes
+
+
+def _one(
+    changing: Changing,
+    job_id: str,
+    step: Callable[[Job], Change],
+    refusal: Callable[[Job], Refusal],
+) -> Outcome:
+    seen: list[Job] = []
+
+    def looked_at(job: Job, _: object) -> Change:
+        seen.append(job)
+        return step(job)
+
+    try:
+        after = changing.take(job_id, looked_at)
+    except IllegalTransitionError:
+        state = seen[0].state.value
+        return Outcome(job_id, state, state, *refusal(seen[0]))
+    except NotFoundError as error:  # removed since it was named
+        return Outcome(job_id, "", "", str(error))
+    return Outcome(job_id, seen[0].state.value, after.state.value)
+
+
+def _does_not_wait(job: Job) -> Refusal:
+    if job.state.is_terminal:
+        return _ended(job)
+    problem = f"job '{job.id}' is {job.state}: only one that waits is held"
+    return problem, f"launcher cancel {job.id} ends it"
+
+
+def _ended(job: Job) -> Refusal:
+    again = "clone" if job.state is JobState.SUCCEEDED else "retry"
+    return f"job '{job.id}' has ended: {job.state}", f"launcher {again} {job.id} queues it again"

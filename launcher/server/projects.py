@@ -1,0 +1,100 @@
+"""Projects as people set and see them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from launcher import views
+from launcher.model.project import Project, Usage
+from launcher.model.usage import decayed, dominant_s
+from launcher.scheduler.state import ClusterView
+from launcher.server.control import Control
+from launcher.server.notify import SCHEDULE
+from launcher.store import projects, usage
+
+
+class Projects:
+    """Synchronous; called from worker threads."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+
+    def all(self) -> list[views.ProjectView]:
+        """Those that were set up, hold or want something, or held something once; by name."""
+        now = self._control.clock()
+        with self._control.store.read() as tx:
+            clusters = self._control.floor.clusters(tx)
+            known = {project.name: project for project in projects.all(tx)}
+            held = projects.held(tx, [cluster.name for cluster in clusters])
+            queued = projects.queued_of_all(tx)
+            past = _by_project([decayed(one, now) for one in usage.all(tx)])
+        shares = _shares(past, clusters)
+        return [
+            _shown(
+                known.get(name, Project(name)),
+                held.get(name, projects.Held()),
+                queued.get(name, 0),
+                past.get(name, Usage(name, "", 0.0, 0.0)),
+                shares.get(name, 0.0),
+            )
+            for name in sorted({*known, *held, *queued, *past})
+        ]
+
+    def change(self, name: str, values: Mapping[str, Any]) -> None:
+        """Change what a project may hold, by the fields of `Project`; the others stay."""
+        with self._control.store.begin() as tx:
+            project = replace(projects.get(tx, name), **values)
+            if project == Project(name):
+                projects.remove(tx, name)
+            else:
+                projects.put(tx, project)
+            known = projects.all(tx)
+        self._tell(known)
+
+    def reset(self, name: str) -> None:
+        """As one that nobody set up: no limits, weight 1."""
+        with self._control.store.begin() as tx:
+            projects.remove(tx, name)
+            known = projects.all(tx)
+        self._tell(known)
+
+    def _tell(self, known: Sequence[Project]) -> None:
+        self._control.books.set_projects(known)
+        self._control.notifier.notify(SCHEDULE)
+
+
+def _by_project(past: list[Usage]) -> dict[str, Usage]:
+    """The usage of all users of each project. All are as of the same moment."""
+    found: dict[str, Usage] = {}
+    for one in past:
+        before = found.get(one.project, Usage(one.project, "", 0.0, 0.0))
+        gpu_s, cpu_s = before.gpu_s + one.gpu_s, before.cpu_s + one.cpu_s
+        found[one.project] = replace(before, gpu_s=gpu_s, cpu_s=cpu_s)
+    return found
+
+
+def _shares(past: Mapping[str, Usage], clusters: list[ClusterView]) -> dict[str, float]:
+    """The part of each project in what all held, by the resource of which it had most."""
+    gpus, cpus = (
+        sum(node.total.get(name, 0.0) for cluster in clusters for node in cluster.nodes)
+        for name in ("GPU", "CPU")
+    )
+    parts = {name: dominant_s(one, gpus, cpus) for name, one in past.items()}
+    whole = sum(parts.values())
+    return {name: part / whole for name, part in parts.items() if whole}
+
+
+def _shown(
+    project: Project, held: projects.Held, queued: int, past: Usage, share: float
+) -> views.ProjectView:
+    return views.ProjectView(
+        project.name,
+        project.weight,
+        views.Amounts(project.gpus, project.cpus, project.running, project.queued),
+        views.Amounts(held.gpus, held.cpus, held.running, queued),
+        past.gpu_s,
+        past.cpu_s,
+        share,
+    )
