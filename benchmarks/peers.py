@@ -10,11 +10,15 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
+from embedded import PROGRAMS
 from measuring import wait_until
+from slices import descendants
 
 from launcher.clusters import _processes
 
@@ -22,11 +26,37 @@ _PROBE = "import aiohttp, aiohttp_cors, ray, ray.train.torch"
 _LOOPBACK = "127.0.0.1"
 
 
+@dataclass(frozen=True)
+class Command:
+    """What is started by hand; without an environment in this script's own."""
+
+    words: Sequence[str]
+    environment: Mapping[str, str] | None = None
+
+
+@contextmanager
+def running(
+    commands: Sequence[Command], output: int | IO[str] = subprocess.DEVNULL
+) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """The commands in the folder of the programs; what is left of them at the end is ended."""
+    started = [
+        subprocess.Popen(one.words, cwd=PROGRAMS, env=one.environment, stdout=output, stderr=output)
+        for one in commands
+    ]
+    try:
+        yield started
+    finally:
+        pids = [process.pid for process in started]
+        _processes.end(lambda: descendants(pids), grace_s=1.0)
+        for process in started:
+            process.wait()
+
+
 def torchrun(*program: str, workers: int = 2, restarts: int = 0) -> list[str]:
     """The command, with a free port of its own: the quickest of torchrun's rendezvous."""
     return [
         *(sys.executable, "-m", "torch.distributed.run", "--max-restarts", str(restarts)),
-        *("--nproc-per-node", str(workers), "--master-port", str(_free_port()), *program),
+        *("--nproc-per-node", str(workers), "--master-port", str(free_port()), *program),
     ]
 
 
@@ -35,7 +65,7 @@ class RayHead:
 
     def __init__(self, python: str, folder: Path) -> None:
         self._python, self._folder = python, folder
-        self._port = _free_port()
+        self._port = free_port()
         self._token = secrets.token_hex(32)
         self.environment = {
             **os.environ,
@@ -55,10 +85,10 @@ class RayHead:
 
     def start(self) -> subprocess.Popen[bytes]:
         arguments = {
-            "port": _free_port(),
-            "ray-client-server-port": _free_port(),
+            "port": free_port(),
+            "ray-client-server-port": free_port(),
             "dashboard-port": self._port,
-            "dashboard-agent-listen-port": _free_port(),
+            "dashboard-agent-listen-port": free_port(),
             "node-ip-address": _LOOPBACK,
             "dashboard-host": _LOOPBACK,
             "num-cpus": max(2, os.cpu_count() or 1),
@@ -116,16 +146,16 @@ def ray_head(python: str) -> Iterator[RayHead]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def missing(python: str) -> str | None:
-    """What that environment lacks for `ray job submit` with Ray Train."""
-    probe = subprocess.run([python, "-c", _PROBE], capture_output=True, text=True, check=False)
+def missing(python: str, probed: str = _PROBE) -> str | None:
+    """What that environment lacks for some imports; by default `ray job submit` with Ray Train."""
+    probe = subprocess.run([python, "-c", probed], capture_output=True, text=True, check=False)
     if probe.returncode == 0:
         return None
     print(probe.stderr, file=sys.stderr)
     return probe.stderr.strip().splitlines()[-1]
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((_LOOPBACK, 0))
         return int(probe.getsockname()[1])

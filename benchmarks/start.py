@@ -5,15 +5,18 @@ The clock starts before the command is spawned and stops when the last rank has 
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import peers
 from embedded import LAUNCHER, PROGRAMS, WORKERS, Embedded, embedded
 from marked import MarkedFolder, marked_folder
 from measuring import Section, add_ray_option, interleaved, ratio, rounds_parser, spread
+from peers import Command
 
 _STAGES = {
     "submitted": "the server has the job",
@@ -56,13 +59,16 @@ def main() -> None:
     section.print()
 
 
-def launcher(cluster: Embedded) -> Start:
+def launcher(
+    cluster: Embedded, program: str = "ddp.py", framework: str = "pytorch", **keys: Any
+) -> Start:
+    """A job of that program; `keys` are further keys of its spec."""
     with marked_folder() as marks:
-        program = ["--", "ddp.py", "--marks", str(marks.path)]
-        options = ["--workers", str(WORKERS), "--gpus-per-worker", "0", "--framework", "pytorch"]
+        options = ["--workers", str(WORKERS), "--gpus-per-worker", "0", "--framework", framework]
+        options += [f"--set={key}={json.dumps(value)}" for key, value in keys.items()]
         begun = time.time()
         done = subprocess.run(
-            [LAUNCHER, "submit", *options, *program],
+            [LAUNCHER, "submit", *options, "--", program, "--marks", str(marks.path)],
             cwd=PROGRAMS,
             capture_output=True,
             text=True,
@@ -75,30 +81,30 @@ def launcher(cluster: Embedded) -> Start:
 
 
 def torchrun() -> Start:
-    return _peer(lambda marks: peers.torchrun("ddp.py", "--marks", str(marks.path)))
+    return by_hand(lambda marks: [Command(peers.torchrun("ddp.py", "--marks", str(marks.path)))])
 
 
 def ray_job(head: peers.RayHead) -> Start:
-    return _peer(
-        lambda marks: head.job(PROGRAMS, "ray_train.py", str(marks.path)), head.environment
-    )
+    def commands(marks: MarkedFolder) -> list[Command]:
+        words = head.job(PROGRAMS, "ray_train.py", str(marks.path))
+        return [Command(words, head.environment)]
+
+    return by_hand(commands)
 
 
-def _peer(
-    command: Callable[[MarkedFolder], list[str]], environment: Mapping[str, str] | None = None
-) -> Start:
+def by_hand(commands: Callable[[MarkedFolder], Sequence[Command]]) -> Start:
+    """What these start, until it has ended by itself."""
     with marked_folder() as marks, (marks.path / "output").open("w+") as output:
         begun = time.time()
-        process = subprocess.Popen(
-            command(marks), cwd=PROGRAMS, env=environment, stdout=output, stderr=output
-        )
+        with peers.running(commands(marks), output) as processes:
 
-        def ended() -> str | None:
-            text = (marks.path / "output").read_text()
-            return text[-2000:] if process.poll() else None
+            def ended() -> str | None:
+                text = (marks.path / "output").read_text()
+                return text[-2000:] if any(process.poll() for process in processes) else None
 
-        reached = {name: marks.wait(name, failed=ended) for name in ("line", "step")}
-        process.wait()
+            reached = {name: marks.wait(name, failed=ended) for name in ("line", "step")}
+            for process in processes:
+                process.wait()
         return _start(
             begun, {name: max(mark.value for mark in found) for name, found in reached.items()}
         )

@@ -7,17 +7,18 @@ many ranks as cores it has none.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 import peers
 from background import background
-from embedded import PROGRAMS, Embedded, embedded
+from embedded import Embedded, embedded
 from marked import MarkedFolder, marked_folder
 from measuring import Section, ratio, rounds_parser, say, spread
+from peers import Command
 from slices import Training, descendants, in_all, in_turn
 
 CORES = max(2, os.cpu_count() or 1)
@@ -47,51 +48,64 @@ def main() -> None:
 
 
 def _row(cluster: Embedded, ranks: int, tell: bool, rounds: int, slice_s: float) -> list[str]:
-    own, peer = measure(cluster, ranks, tell=tell, rounds=rounds, slice_s=slice_s)
+    # torchrun sets this for more than one rank; launcher for one too, to `cpus_per_worker`.
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    own, peer = measure(
+        job(cluster, ranks, lambda marks: _program(marks, tell=tell)),
+        by_hand(
+            lambda marks: [
+                Command(peers.torchrun(*_program(marks, tell=False), workers=ranks), environment)
+            ],
+            ranks,
+        ),
+        rounds=rounds,
+        slice_s=slice_s,
+    )
     words = "`report(step=…, loss=…)` each step" if tell else "silent"
     rates = [spread(peer, "steps/s"), spread(own, "steps/s"), ratio(own, peer)]
     return [str(ranks), words, *rates, in_all(own, peer)]
 
 
 def measure(
-    cluster: Embedded, ranks: int, *, tell: bool, rounds: int, slice_s: float
+    own: AbstractContextManager[Training],
+    peer: AbstractContextManager[Training],
+    *,
+    rounds: int,
+    slice_s: float,
 ) -> tuple[list[float], list[float]]:
-    """Rates of launcher's slices and of torchrun's, paired."""
-    with _torchrun(ranks) as peer, _job(cluster, ranks, tell=tell) as own:
+    """Rates of launcher's slices and of its peer's, paired."""
+    with peer as other, own as ours:
         time.sleep(WARM_UP_S)
-        in_turn(own, peer, rounds=rounds, slice_s=slice_s)
-        return own.rates(), peer.rates()
+        in_turn(ours, other, rounds=rounds, slice_s=slice_s)
+        return ours.rates(), other.rates()
 
 
-@contextlib.contextmanager
-def _torchrun(ranks: int) -> Iterator[Training]:
+@contextmanager
+def by_hand(
+    commands: Callable[[MarkedFolder], Sequence[Command]], ranks: int
+) -> Iterator[Training]:
+    """An endless training that these start."""
+    with marked_folder() as marks, peers.running(commands(marks)) as processes:
+
+        def ended() -> str | None:
+            codes = [process.poll() for process in processes]
+            return f"it ended with {codes}" if any(code is not None for code in codes) else None
+
+        marks.wait("steps", ranks=ranks, first=True, failed=ended)
+        yield Training(marks, descendants(process.pid for process in processes), MARKED_STEPS)
+
+
+@contextmanager
+def job(
+    cluster: Embedded, ranks: int, program: Callable[[MarkedFolder], Sequence[str]], **keys: Any
+) -> Iterator[Training]:
+    """An endless training as a job; with it sleep server, executor, Ray and its agent."""
     with marked_folder() as marks:
-        command = peers.torchrun(*_program(marks, tell=False), workers=ranks)
-        # torchrun sets this for more than one rank; launcher for one too, to `cpus_per_worker`.
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        running = subprocess.Popen(
-            command,
-            cwd=PROGRAMS,
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            marks.wait("steps", ranks=ranks, first=True)
-            yield Training(marks, descendants([running.pid]), MARKED_STEPS)
-        finally:
-            running.terminate()
-            running.wait()
-
-
-@contextlib.contextmanager
-def _job(cluster: Embedded, ranks: int, *, tell: bool) -> Iterator[Training]:
-    with marked_folder() as marks:
-        job = cluster.submit(*_program(marks, tell=tell), workers=ranks)
+        submitted = cluster.submit(*program(marks), workers=ranks, **keys)
         pids = {mark.pid for mark in marks.wait("steps", ranks=ranks, first=True)}
         kept = {process for process, _ in background(cluster, min(pids))}
         yield Training(marks, kept | descendants(pids), MARKED_STEPS)
-        cluster.end(job.id)
+        cluster.end(submitted.id)
 
 
 def _program(marks: MarkedFolder, *, tell: bool) -> list[str]:

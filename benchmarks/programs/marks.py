@@ -12,7 +12,7 @@ class Marks:
     """A file of JSON lines for each rank, in a folder that the benchmark reads."""
 
     def __init__(self, folder: str | Path) -> None:
-        self._rank = int(os.environ.get("RANK", "0"))
+        self._rank = int(os.environ.get("RANK") or os.environ.get("HOROVOD_RANK", "0"))
         self._attempt = int(os.environ.get("LAUNCHER_ATTEMPT", "0")) or 1 + int(
             os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
         )

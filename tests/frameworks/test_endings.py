@@ -33,6 +33,22 @@ for number in range(1000):
     if number == 2 and os.environ["RANK"] == "1":
         os.abort()
 """
+KERAS_ON_JAX = """
+import os
+import keras, numpy
+from launcher.train.keras import distribute
+class Raises(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 1 and os.environ["RANK"] == "1":
+            raise ValueError("no data")
+def make_model():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4)])
+    model.compile("sgd", "mse")
+    return model
+model = distribute(make_model)
+zeros = numpy.zeros((64, 4), "float32")
+model.fit(zeros, zeros, epochs=1000, verbose=0, callbacks=[Raises()])
+"""
 QUIET = {"env": {"TF_CPP_MIN_LOG_LEVEL": "2"}}
 
 
@@ -43,6 +59,14 @@ def told(job: JobView, attempt: AttemptView) -> str:
 def test_a_rank_that_aborts_under_jax_is_the_one_that_failed(stack: Stack) -> None:
     job = stack.run(JAX, entrypoint="train.py abort", framework="jax", **QUIET)
     words = "PROGRAM_FAILED: rank 1: killed by SIGABRT (abort)"
+    assert told(job, stack.last_attempt(job.id)) == words, stack.story(job.id)
+
+
+@pytest.mark.slow
+def test_a_rank_that_raises_does_not_wait_in_the_exit_of_jax(stack: Stack) -> None:
+    jax = {"backend": "jax"}
+    job = stack.run(KERAS_ON_JAX, framework="keras", keras=jax, **QUIET)
+    words = "PROGRAM_FAILED: rank 1: exit code 1: ValueError: no data"
     assert told(job, stack.last_attempt(job.id)) == words, stack.story(job.id)
 
 
