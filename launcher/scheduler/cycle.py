@@ -63,8 +63,9 @@ class Cycle:
     _beside: dict[str, tuple[Room, set[Hashable]]] = field(default_factory=dict)
     """By cluster: what is free now and at the time of the reservation, and who has no place there.
     Until the next one is placed."""
-    _dead: set[Kind] = field(default_factory=set)
+    dead: set[Kind] = field(default_factory=set)
     """Kinds of which no job has a place any more."""
+    _wanted: set[str] | None = None
     _fitting: dict[Kind, list[Floor]] = field(default_factory=dict)
 
     def consider(self, job: Waiting) -> Placement | None:
@@ -73,11 +74,11 @@ class Cycle:
         if self._lacks_quota(job, kind):
             return None
         fitting = self.fitting(kind)
-        for floor in fitting if kind not in self._dead else ():
+        for floor in fitting if kind not in self.dead else ():
             where = self._find(kind, floor)
             if where is not None:
                 return Placement(job.job_id, floor.name, where)
-        self._dead.add(kind)  # rooms only shrink, and reservations only come to be
+        self.dead.add(kind)  # rooms only shrink, and reservations only come to be
         free = [floor for floor in fitting if floor.name not in self.reservations]
         if free:
             self._block(job, free)
@@ -102,19 +103,18 @@ class Cycle:
     @property
     def is_settled(self) -> bool:
         """Every cluster that a waiting job wants has its first blocked job."""
-        return all(
-            floor.name in self.reservations
-            for kind in self.queue.kinds.values()
-            for floor in self.fitting(kind)
-        )
+        if self._wanted is None:
+            kinds = self.queue.kinds.values()
+            self._wanted = {floor.name for kind in kinds for floor in self.fitting(kind)}
+        return self._wanted <= self.reservations.keys()
 
     def may_start(self, kind: Kind) -> bool:
         """Whether a job of the kind would start now if its quota let it."""
-        if kind not in self._dead and not any(
+        if kind not in self.dead and not any(
             self._room(kind, floor) is not None for floor in self.fitting(kind)
         ):
-            self._dead.add(kind)
-        return kind not in self._dead
+            self.dead.add(kind)
+        return kind not in self.dead
 
     # --- quota -----------------------------------------------------------------------------------
 

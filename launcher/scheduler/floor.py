@@ -107,7 +107,7 @@ class Floor:
 
     def _book(self, booked: Booked, sign: int) -> None:
         spots = booked.spots
-        for name in booked.needs:
+        for name in booked.amounts:
             if name in self.free.columns:
                 self._add(name, booked, sign)
                 known = self._reported[name][spots] - self._unknown[name][spots]
@@ -115,7 +115,8 @@ class Floor:
                 self.free.columns[name][spots] = np.maximum(np.minimum(known, own), 0)
 
     def _add(self, name: str, booked: Booked, sign: int) -> None:
-        for spot, amount in zip(booked.spots, booked.amounts(name), strict=True):
+        amounts = booked.amounts.get(name, booked.nothing)
+        for spot, amount in zip(booked.spots, amounts, strict=True):
             self._held[name][spot] += sign * amount
             self._unknown[name][spot] += 0 if booked.is_counted else sign * amount
 
@@ -126,15 +127,13 @@ class Booked:
     def __init__(self, running: Running, frame: Frame) -> None:
         here = [(frame.index[n], w) for n, w in running.workers_by_node if n in frame.index]
         self.spots = [spot for spot, _ in here]
-        self.workers = [workers for _, workers in here]
-        self.needs = {name: units(each) for name, each in running.resources.per_worker().items()}
+        workers = [each for _, each in here]
+        needs = running.resources.per_worker().items()
+        self.amounts = {name: [each * units(need) for each in workers] for name, need in needs}
+        """What it holds of each resource on each of its nodes."""
+        self.nothing = [0] * len(workers)
         self.is_counted = running.is_counted
         self.weight = running.workers_by_node, running.is_counted, running.resources.footprint
-
-    def amounts(self, name: str) -> list[int]:
-        """What it holds of a resource on each of its nodes."""
-        each = self.needs.get(name, 0)
-        return [workers * each for workers in self.workers]
 
 
 def _free(node: NodeView) -> Mapping[str, float]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from launcher.scheduler.floor import Floor
 from launcher.scheduler.place import has_place
-from launcher.scheduler.reserve import Giving
+from launcher.scheduler.reserve import Giving, ends_at
 from launcher.scheduler.room import Room
 from launcher.scheduler.state import Running, Waiting
 
@@ -30,15 +30,14 @@ def victims(job: Waiting, floor: Floor, yields: Callable[[Running], bool], now: 
     def suffices(room: Room) -> bool:
         return has_place(job.resources, room)
 
-    soon = Giving(floor, now)
-    leaving = {key for key, end in zip(soon.keys, soon.ends, strict=True) if end <= now + WORTH_S}
+    able = [key for key, one in floor.holders.items() if one.may_be_preempted and yields(one)]
+    if not able:
+        return []
+    ends = {key: ends_at(one, now) for key, one in floor.holders.items()}
+    leaving = {key for key, end in ends.items() if end <= now + WORTH_S}
     if suffices(_without(floor, leaving, now)):
         return []
-    able = [
-        key
-        for key, one in floor.holders.items()
-        if key not in leaving and one.may_be_preempted and yields(one)
-    ]
+    able = [key for key in able if key not in leaving]
     able.sort(key=lambda key: (_loss(floor.holders[key], now), key))
     if not suffices(_without(floor, [*leaving, *able], now)):
         return []

@@ -93,12 +93,14 @@ class Giving:
         ends: Callable[[Running, float], float] = ends_at,
     ) -> None:
         self._floor = floor
-        chosen = {key: floor.holders[key] for key in (floor.holders if only is None else only)}
-        order = sorted((ends(one, now), key) for key, one in chosen.items())
-        books = {key: floor.booked[key] for key in chosen}
+        chosen = floor.holders if only is None else {key: floor.holders[key] for key in only}
+        order = [(ends(one, now), key) for key, one in chosen.items()]
+        books = floor.booked
         if planned:
-            books |= {f"+{i}": Booked(one, floor.frame) for i, one in enumerate(planned)}
-            order = sorted([*order, *((ends(p, now), f"+{i}") for i, p in enumerate(planned))])
+            later = {f"+{i}": Booked(one, floor.frame) for i, one in enumerate(planned)}
+            order += [(ends(one, now), key) for key, one in zip(later, planned, strict=True)]
+            books = books | later
+        order.sort()
         self._taken = [books[f"+{i}"] for i in range(len(planned))]
         self.ends = [end for end, _ in order]
         self.keys = [key for _, key in order]
@@ -117,7 +119,7 @@ class Giving:
         def column(name: str) -> Column:
             found = free.column(name).copy()
             for booked in self._taken:
-                np.subtract.at(found, booked.spots, booked.amounts(name))
+                np.subtract.at(found, booked.spots, booked.amounts.get(name, booked.nothing))
             np.add.at(found, self._spots[:size], self._amount(name)[:size])
             bounded: Column = np.minimum(found, whole.column(name))
             return bounded
@@ -136,6 +138,6 @@ class Giving:
 
     def _amount(self, name: str) -> Column:
         if name not in self._amounts:
-            found = [amount for booked in self._books for amount in booked.amounts(name)]
+            found = [one for b in self._books for one in b.amounts.get(name, b.nothing)]
             self._amounts[name] = np.array(found, np.int64)
         return self._amounts[name]

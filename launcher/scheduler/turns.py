@@ -30,6 +30,8 @@ class Turns:
         """The next job in order; None: nobody is left who could start."""
         while self._heap:
             this = heapq.heappop(self._heap)
+            if this.line.kind in self._cycle.dead and self._cycle.is_settled:
+                continue
             job = self._queue.jobs[this.job_id]
             stands = self._cycle.stands_at(job)
             if stands > this.less:  # its project got something meanwhile, or it borrows

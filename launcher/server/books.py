@@ -10,7 +10,7 @@ import math
 import threading
 from collections import defaultdict, deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from sqlalchemy import Connection
@@ -96,6 +96,7 @@ class Books:
             if job.revision < self._revisions.get(job.id, 0):
                 return  # another thread was faster with a later one
             self._revisions[job.id] = job.revision
+            job = replace(job, spec={})  # nothing here reads it, and there may be very many
             if job.allocation is not None:
                 self._note_allocation(job, job.allocation)
             if job.id in self._held:
@@ -214,10 +215,11 @@ class Books:
                 and now - job.queued_at > job.policy.queue_timeout_s
             ]
 
-    def waiting(self) -> list[str]:
-        """Ids of the jobs that wait."""
+    def reasons(self, job_ids: Iterable[str], now: float) -> dict[str, str]:
+        """Why those of these jobs wait that do."""
         with self._lock:
-            return list(self._waiting)
+            waiting = [job_id for job_id in job_ids if job_id in self._waiting]
+            return {job_id: self._scheduler.why(job_id, now) for job_id in waiting}
 
     @property
     def is_steady(self) -> bool:

@@ -6,8 +6,9 @@ import hashlib
 import hmac
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -19,7 +20,7 @@ from launcher.model.ending import Ending
 from launcher.model.job import Change, Event, Job, Policy, Resources
 from launcher.model.states import JobState
 from launcher.scheduler.fits import never_fits
-from launcher.scheduler.state import ANY, ClusterView
+from launcher.scheduler.state import ANY, ClusterView, Placement
 from launcher.server import rules
 from launcher.server.books import Books
 from launcher.server.changing import Changing, Step
@@ -285,16 +286,13 @@ class Control:
 
     # --- the scheduler's hand --------------------------------------------------------------------
 
-    def grant(self, job_id: str, cluster: str, workers_by_node: tuple[tuple[str, int], ...]) -> Job:
-        """Carry out a placement, unless the job moved on meanwhile."""
+    def grant(self, placements: Sequence[Placement]) -> None:
+        """Carry out placements, but of jobs that moved on meanwhile."""
         now = self.clock()
-
-        def step(job: Job, tx: Connection) -> Change:
-            if not job.is_eligible:
-                return Change(job)
-            return lifecycle.place(job, cluster, workers_by_node, now, resumes_from(tx, job))
-
-        return self.change(job_id, step)
+        with self.changing() as changing:
+            for placement in placements:
+                with suppress(NotFoundError):  # removed meanwhile
+                    changing.take(placement.job_id, partial(_place, placement, now))
 
     def grant_in_place(self, job_id: str) -> Job:
         now = self.clock()
@@ -320,11 +318,11 @@ class Control:
 
     def tell_reasons(self) -> None:
         """Wake those who look at a job that waits, if it waits for another reason now."""
-        watched = self.notifier.topics() & {job_topic(job_id) for job_id in self.books.waiting()}
-        told = {topic: self.books.why(job_of_topic(topic), self.clock()) for topic in watched}
-        changed = [topic for topic, text in told.items() if self._told.get(topic) != text]
+        watched = [job_id for topic in self.notifier.topics() if (job_id := job_of_topic(topic))]
+        told = self.books.reasons(watched, self.clock())
+        changed = [job_id for job_id, text in told.items() if self._told.get(job_id) != text]
         self._told = told
-        self.notifier.notify(*changed)
+        self.notifier.notify(*map(job_topic, changed))
 
     def reason(self, job: Job) -> str:
         """Why the job waits, or the words of its last ending."""
@@ -338,6 +336,13 @@ def with_gpus(spec: JobSpec, views: Iterable[ClusterView]) -> JobSpec:
     """The spec of a new job with its GPUs decided; `views`: the clusters by which it is judged."""
     has_gpus = any(node.total.get("GPU") for view in views for node in view.nodes)
     return decide_gpus(spec, cluster_has_gpus=has_gpus)
+
+
+def _place(placement: Placement, now: float, job: Job, tx: Connection) -> Change:
+    if not job.is_eligible:
+        return Change(job)
+    where = placement.cluster, placement.workers_by_node
+    return lifecycle.place(job, *where, now, resumes_from(tx, job))
 
 
 def new_job(spec: JobSpec, *, code: str, user: str, python: str, now: float) -> Job:

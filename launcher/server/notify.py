@@ -71,7 +71,9 @@ def job_topic(job_id: str) -> str:
 
 
 def job_of_topic(topic: str) -> str:
-    return topic.removeprefix("job:")
+    """The job of such a topic; empty for another one."""
+    kind, _, job_id = topic.partition(":")
+    return job_id if kind == "job" else ""
 
 
 def output_topic(job_id: str) -> str:

@@ -12,6 +12,8 @@ from launcher.server.notify import SCHEDULE
 
 log = logging.getLogger(__name__)
 
+_AT_ONCE = 100
+"""So many jobs are granted in one transaction: others may write in between."""
 CYCLE_S, STEADY_CYCLE_S = 1.0, 3.0
 """Between two cycles without a change; the longer one while all jobs run or have ended: only limits
 and leases fall due then, which are long, and the CPU may be one that a job trains on."""
@@ -45,7 +47,7 @@ def cycle(control: Control, agents: Agents) -> bool:
     decisions = books.decide(now)
     for preemption in decisions.preemptions:
         control.preempt(preemption.job_id, by=preemption.by)
-    for placement in decisions.placements:
-        control.grant(placement.job_id, placement.cluster, placement.workers_by_node)
+    for first in range(0, len(decisions.placements), _AT_ONCE):
+        control.grant(decisions.placements[first : first + _AT_ONCE])
     control.tell_reasons()
     return books.is_steady

@@ -3,6 +3,7 @@
 import pytest
 from players import Agent
 
+from launcher.scheduler.state import Placement
 from launcher.store import arrays
 
 
@@ -191,7 +192,7 @@ def test_a_chain_is_cancelled_at_once(server):
 def test_nothing_is_granted_to_a_job_that_waits_for_another(server, executor):
     first = server.new_job()
     job = server.new_job(after=first)
-    server.control.grant(job, "local", (("n1", 2),))
+    server.control.grant([Placement(job, "local", (("n1", 2),))])
     assert states(server, job) == ["QUEUED"]
 
 
