@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 
 from launcher.model import lifecycle
 from launcher.server.agents import Agents
@@ -12,6 +13,9 @@ from launcher.server.notify import SCHEDULE
 
 log = logging.getLogger(__name__)
 
+_REST = 3.0
+"""Rests after a cycle, as a multiple of its time: with many submits a second the rest of the server
+must get on too."""
 _AT_ONCE = 100
 """So many jobs are granted in one transaction: others may write in between."""
 CYCLE_S, STEADY_CYCLE_S = 1.0, 3.0
@@ -23,13 +27,14 @@ async def schedule_for_ever(control: Control, agents: Agents) -> None:
     """One cycle after every change, and one now and then for what time alone changes."""
     with control.notifier.listen(SCHEDULE) as changes:
         while True:
-            pause_s = CYCLE_S
+            pause_s, begun = CYCLE_S, time.monotonic()
             try:
                 if await asyncio.to_thread(cycle, control, agents):
                     pause_s = STEADY_CYCLE_S
             except Exception:  # the loop is the queue: it must outlive any one job's trouble
                 log.exception("a scheduling cycle broke")
                 await asyncio.sleep(CYCLE_S)
+            await asyncio.sleep((time.monotonic() - begun) * _REST)
             await changes.wait(pause_s)
 
 
