@@ -51,12 +51,13 @@ def main() -> None:
 
 @contextlib.contextmanager
 def _job(cluster: Embedded, watch: list[str]) -> Iterator[tuple[Training, str]]:
-    """A job that trains; with the watched one sleep server, executor, Ray and its agent."""
+    """A job that trains; with the watched one sleeps its agent, which does all the watching."""
     with marked_folder() as marks:
         keys = {"checkpoints": {"watch": watch, "keep_last": 1000}} if watch else {}
         job = cluster.submit(PROGRAM, str(marks.path), workers=1, **keys)
         [rank] = marks.wait("steps", ranks=1, first=True)
-        kept = {process for process, _ in background(cluster, rank.pid)} if watch else set()
+        beside = background(cluster, rank.pid) if watch else ()
+        kept = {process for process, name in beside if name == "agent"}
         yield Training(marks, kept | descendants([rank.pid]), MARKED_STEPS), job.id
         cluster.client.cancel(job.id, force=True)  # the other one still holds its place
 

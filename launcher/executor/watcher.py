@@ -34,7 +34,8 @@ log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 1.0
 LOOK_SHARE = 0.05
-"""Looking takes at most this share of the time: there may be very many files, or a slow disk."""
+"""Looking takes at most this share of the time: there may be very many files, or a slow disk. What
+is then copied does not count: the next save may be the last one before a stop."""
 SHIPPED_EVERY_S = 0.1
 _TRIES_AT_END = 3
 _NICENESS = 10
@@ -190,12 +191,7 @@ class Watcher:
         if self._waiting is not None:
             self._hand_over(self._waiting)
         if self._round is not None and not self._is_over and self._clock() >= self._next_look:
-            begun = self._clock()
-            try:
-                self._look(self._round, End.NOT_YET)
-            finally:
-                took_s = self._clock() - begun
-                self._next_look = begun + max(LOOK_EVERY_S, took_s / LOOK_SHARE)
+            self._look(self._round, End.NOT_YET)
 
     def _finish(self, attempt: int, end: End) -> None:
         self._finished = max(self._finished, attempt)
@@ -226,8 +222,10 @@ class Watcher:
     def _look(self, mine: _Round, end: End) -> bool:
         """Look, and copy what is complete; False when it changed under our hands."""
         begun = self._clock()
+        self._next_look = begun + LOOK_EVERY_S
         sight = look(self._folder.work, self._rule.patterns)
         now = self._clock()
+        self._next_look = begun + max(LOOK_EVERY_S, (now - begun) / LOOK_SHARE)
         mine.watch.see(sight, now, sound=end is End.NOT_YET and self._rule.is_sound())
         if mine.watch.is_due(end, self._structure):
             return self._copy(mine, sight, begun)

@@ -11,6 +11,7 @@ from launcher.executor import watcher as watcher_
 from launcher.executor.journal import RECENT, Journal
 from launcher.executor.saving import Saver
 from launcher.executor.shipping import Shipper
+from launcher.executor import watchfiles
 from launcher.executor.watcher import Watcher, Watching
 from launcher.executor.watching import End
 from launcher.model.checkpoint import FileEntry, Manifest, Watched
@@ -100,6 +101,19 @@ def test_a_file_that_rests_is_committed_from_a_copy(node):
     assert node.uplink.blobs[manifest.files[0].sha256] == b"weights"
     assert (manifest.step, manifest.watched, manifest.files[0].modified) == (1, Watched(0, 1), 1000)
     assert node.commits == [(1, pytest.approx(102.2))]  # of when it was copied, not of when sent
+
+
+def test_a_long_copy_keeps_no_later_save_from_being_seen(node, monkeypatch):
+    def slow(*arguments):
+        node.now += 60.0
+        watchfiles.copy(*arguments)
+
+    monkeypatch.setattr("launcher.executor.watcher.copy", slow)
+    node.write("a.pt")
+    node.rest()
+    node.write("a.pt", b"later", at=1001.0)
+    node.rest()
+    assert [node.commit().step, len(node.commits)] == [2, 2]
 
 
 def test_steps_without_reports_are_counted_on_from_what_was_put_back(node):
