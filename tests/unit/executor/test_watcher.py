@@ -8,10 +8,10 @@ import pytest
 
 from launcher.errors import UnreachableError
 from launcher.executor import watcher as watcher_
+from launcher.executor import watchfiles
 from launcher.executor.journal import RECENT, Journal
 from launcher.executor.saving import Saver
 from launcher.executor.shipping import Shipper
-from launcher.executor import watchfiles
 from launcher.executor.watcher import Watcher, Watching
 from launcher.executor.watching import End
 from launcher.model.checkpoint import FileEntry, Manifest, Watched
