@@ -27,14 +27,18 @@ _STAMP = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),(\d{3}) \w+ (.*)")
 
 
 @contextmanager
-def fresh_state() -> Iterator[Path]:
-    """The folder of an own server that does not run yet; whatever runs on it then is ended."""
+def fresh_state(cpus: int | None = None) -> Iterator[Path]:
+    """The folder of an own server that does not run yet; whatever runs on it then is ended.
+
+    Args:
+        cpus: how many its Ray says that it has; None: those that there are.
+    """
     folder = Path(tempfile.mkdtemp(prefix="launcher-benchmark-"))
     before = dict(os.environ)
     for name in ("LAUNCHER_SERVER", "LAUNCHER_TOKEN", "VIRTUAL_ENV", "CONDA_PREFIX"):
         os.environ.pop(name, None)
     os.environ["LAUNCHER_STATE_DIR"] = str(folder / "state")
-    os.environ["LAUNCHER_LOCAL_CPUS"] = str(max(WORKERS, os.cpu_count() or 1))
+    os.environ["LAUNCHER_LOCAL_CPUS"] = str(cpus or max(WORKERS, os.cpu_count() or 1))
     try:
         yield folder / "state"
     finally:
@@ -45,9 +49,9 @@ def fresh_state() -> Iterator[Path]:
 
 
 @contextmanager
-def embedded() -> Iterator[Embedded]:
-    """A cluster that is up, with nothing to do."""
-    with fresh_state() as state_dir:
+def embedded(cpus: int | None = None) -> Iterator[Embedded]:
+    """A cluster that is up, with nothing to do; `cpus` as of `fresh_state`."""
+    with fresh_state(cpus) as state_dir:
         _launcher("up")
         client = Client()
         try:
