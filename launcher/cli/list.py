@@ -86,4 +86,6 @@ def _note(job: JobView) -> str:
         eta = job.progress.eta_s if job.progress and not job.is_over else None
         left = [f"{format_duration(eta // 1)} left"] if eta is not None else []
         return "  ".join(part for part in [*left, _words.latest(job)] if part)
-    return _words.standing(job.position, job.starts_at, time.time()) + job.reason
+    says_when = "it starts" in job.reason
+    starts_at = None if says_when else job.starts_at
+    return _words.standing(job.position, starts_at, time.time()) + job.reason

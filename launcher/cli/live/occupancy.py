@@ -136,10 +136,10 @@ def _holder(holder: Holder) -> str:
 def _queue(seen: Occupancy, room: int) -> RenderableType:
     if not seen.waiting:
         return Text("nobody waits", style="dim")
-    table = Table(box=None, pad_edge=False, header_style="dim")
+    table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
     for heading in ("#", "WAITS", "FOR", "STARTS IN", "USER", "PROJECT", "PRIORITY", "TAKES"):
         table.add_column(heading, no_wrap=True)
-    table.add_column("BECAUSE", overflow="ellipsis", no_wrap=True)
+    table.add_column("BECAUSE", overflow="ellipsis", no_wrap=True, ratio=1)  # what is left
     for job in seen.waiting[:room]:
         table.add_row(*_waiting(job, seen.now))
     more = len(seen.waiting) - room
