@@ -18,8 +18,8 @@ from launcher.errors import LauncherError, UnreachableError
 from launcher.transport import Connection
 
 NEEDS = (
-    *("alembic", "click", "cryptography", "fastapi", "fastapi_offline", "jinja2", "pathspec"),
-    *("pydantic", "rich", "sqlalchemy", "uvicorn", "yaml"),
+    *("alembic", "click", "cryptography", "fastapi", "fastapi_offline", "jinja2", "numpy"),
+    *("pathspec", "pydantic", "rich", "sqlalchemy", "uvicorn", "yaml"),
 )
 """What a server imports beside the standard library."""
 _START_TIMEOUT_S = 60.0

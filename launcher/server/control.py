@@ -17,7 +17,7 @@ from launcher import names
 from launcher.errors import ConflictError, NotFoundError, SpecError
 from launcher.model import lifecycle, waiting
 from launcher.model.ending import Ending
-from launcher.model.job import Change, Event, Job, Policy, Resources
+from launcher.model.job import AllocationState, Change, Event, Job, Policy, Resources
 from launcher.model.states import JobState
 from launcher.scheduler.fits import never_fits
 from launcher.scheduler.state import ANY, ClusterView, Placement
@@ -113,12 +113,15 @@ class Control:
             topics.append(cluster_topic(job.allocation.cluster))
         self.notifier.notify(*topics)
 
-    def refresh(self, job_id: str) -> None:
-        """The job was changed beside `change`."""
+    def note_given_back(self, allocation_id: str) -> None:
+        """An allocation was stored beside `change`, as its resources came back."""
         with self.store.read() as tx:
-            job = jobs.get(tx, job_id)
+            allocation = jobs.allocation(tx, allocation_id)
+            job = jobs.get(tx, allocation_id.rpartition(".")[0])
         if job is not None:
             self.books.saw(job)
+        if allocation is None or allocation.state is AllocationState.GONE:
+            self.books.released(allocation_id)
 
     def get(self, tx: Connection, job_id: str) -> Job:
         """The stored job.

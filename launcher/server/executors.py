@@ -144,11 +144,8 @@ class Executors:
         with self._control.store.begin() as tx:
             allocation = jobs.allocation(tx, allocation_id)
             if allocation is not None and allocation.state is AllocationState.STOPPING:
-                allocation = replace(allocation, state=AllocationState.GONE)
-                jobs.save_allocation(tx, allocation)
-        self._control.refresh(job_id)
-        if allocation is None or allocation.state is AllocationState.GONE:
-            self._control.books.released(allocation_id)
+                jobs.save_allocation(tx, replace(allocation, state=AllocationState.GONE))
+        self._control.note_given_back(allocation_id)
         self._control.notifier.notify(SCHEDULE, f"cluster:{cluster}")
 
     def _entry(self, job: Job, allocation: Allocation) -> WantedAllocation:

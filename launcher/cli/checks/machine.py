@@ -24,7 +24,9 @@ _LOW_DISK, _LEAST_DISK = 10 * 2**30, 2**30
 _LOW_SHM = 2**30
 _SHM = "/dev/shm"  # noqa: S108 - the folder itself is looked at
 _LOW_FILES = 4096
-_SERVER_PACKAGES = ("fastapi", "uvicorn", "sqlalchemy", "alembic", "jinja2", "cryptography")
+_SERVER_PACKAGES = (
+    *("fastapi", "uvicorn", "sqlalchemy", "alembic", "jinja2", "cryptography", "numpy"),
+)
 _NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "lustre", "gpfs", "ceph", "9p"})
 _FEW_PORTS = 1000
 
