@@ -65,6 +65,15 @@ class Showing:
             warnings=warnings,
         )
 
+    def new_job(self, job: Job) -> views.JobView:
+        """As `job`, of one that was queued just now: there is nothing of it yet to look up."""
+        return replace(
+            self._brief(job, {}, None),
+            spec=job.spec,
+            checkpoints=views.CheckpointCount(0, None),
+            outputs=views.OutputCount(0, 0),
+        )
+
     def _kept(self, job: Job) -> views.KeptBytes:
         store = self._control.store
         with store.read() as tx, store.read_points() as points:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import pytest
 from stack import Stack
 
 SAVES_AND_WAITS = """
@@ -84,14 +87,23 @@ def test_a_job_passes_a_blocked_gang_only_if_it_is_over_by_then(stack: Stack) ->
     stack.wait(gang, "SUCCEEDED")
 
 
-def test_a_project_holds_no_more_than_its_quota_and_others_pass_it(stack: Stack) -> None:
+@pytest.fixture
+def bounded(stack: Stack) -> Iterator[str]:
+    """A project that may hold what one gang of two CPUs a worker takes."""
+    stack.client.set_quota("bounded", {"cpus": 4})
+    yield "bounded"
+    stack.client.reset_quota("bounded")
+
+
+def test_a_project_holds_no_more_than_its_quota_and_others_pass_it(
+    stack: Stack, bounded: str
+) -> None:
     client = stack.client
-    client.set_quota("vision", {"cpus": 4})
-    first = stack.submit(LONG, resources={"cpus_per_worker": 2}, project="vision")
+    first = stack.submit(LONG, resources={"cpus_per_worker": 2}, project=bounded)
     stack.wait(first, "RUNNING")
-    second = stack.submit(SHORT, resources={"cpus_per_worker": 2}, project="vision")
-    other = stack.submit(SHORT, resources={"cpus_per_worker": 2}, project="speech")
+    second = stack.submit(SHORT, resources={"cpus_per_worker": 2}, project=bounded)
+    other = stack.submit(SHORT, resources={"cpus_per_worker": 2})
     stack.wait(other, "SUCCEEDED")
-    assert "project vision is at its quota (4 of 4 CPUs)" in (client.job(second).reason or "")
+    assert "project bounded is at its quota (4 of 4 CPUs)" in (client.job(second).reason or "")
     client.cancel(first, force=True)
     stack.wait(second, "SUCCEEDED")

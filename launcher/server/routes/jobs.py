@@ -97,7 +97,9 @@ def submit(
         python=python if here.settings.embedded else None,
         hold=submission.hold,
     )
-    return Answer(as_json(here.showing.job(job.id)), status_code=201 if is_new else 200)
+    if is_new:
+        return Answer(as_json(here.showing.new_job(job)), status_code=201)
+    return Answer(as_json(here.showing.job(job.id)))
 
 
 def _of_origin(here: Services, submission: Submission) -> tuple[str, str | None]:
