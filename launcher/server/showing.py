@@ -72,15 +72,19 @@ class Showing:
             spec=job.spec,
             checkpoints=views.CheckpointCount(0, None),
             outputs=views.OutputCount(0, 0),
+            kept=views.KeptBytes(0, 0, 0, 0, self._code_size(job)),
         )
 
     def _kept(self, job: Job) -> views.KeptBytes:
         store = self._control.store
         with store.read() as tx, store.read_points() as points:
             kept = removal.sizes(tx, points, [job.id])[job.id]
-        has_code = job.code and store.blobs.has(job.code)
-        code = store.blobs.size(job.code) if has_code else 0
-        return views.KeptBytes(kept.logs, kept.points, kept.checkpoints, kept.outputs, code)
+        sizes = kept.logs, kept.points, kept.checkpoints, kept.outputs
+        return views.KeptBytes(*sizes, self._code_size(job))
+
+    def _code_size(self, job: Job) -> int:
+        blobs = self._control.store.blobs
+        return blobs.size(job.code) if job.code and blobs.has(job.code) else 0
 
     def jobs(self, found: list[Job]) -> list[views.JobView]:
         """Jobs of a list: without specs, attempts, nodes and checkpoints."""
