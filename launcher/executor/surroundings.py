@@ -109,7 +109,10 @@ def _user_path() -> list[str]:
 
 @cache
 def interface_of(address: str) -> str:
-    """Name of the network interface that owns an IPv4 address; empty when unknown."""
+    """Name of the network interface that owns an IPv4 address; empty when unknown.
+
+    All of 127.0.0.0/8 is the loopback's, which names one address of it.
+    """
     import fcntl
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -119,6 +122,7 @@ def interface_of(address: str) -> str:
                 answer = fcntl.ioctl(probe.fileno(), 0x8915, request)  # SIOCGIFADDR
             except OSError:
                 continue
-            if socket.inet_ntoa(answer[20:24]) == address:
+            own = socket.inet_ntoa(answer[20:24])
+            if own == address or (own.startswith("127.") and address.startswith("127.")):
                 return name
     return ""

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from machine import wait_until
 from stack import Stack
 
 from launcher.model.plan import Plan
@@ -46,6 +47,8 @@ def test_a_job_runs_where_its_plan_said_and_finds_the_environment_that_it_said(
     }
     known = {job.id for job in stack.client.jobs()}
     packages = sorted((stack.state_dir / "blobs").rglob("*"))
+    # What another test ran may be on its way out still.
+    wait_until(lambda: plan_of(stack, spec).outcome == "now", "a free cluster")
     plan = plan_of(stack, spec)
     assert (plan.outcome, plan.text) == ("now", "would start now on 2 nodes of cluster test")
     assert {job.id for job in stack.client.jobs()} == known

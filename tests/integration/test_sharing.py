@@ -66,9 +66,8 @@ def test_who_was_not_asked_and_who_never_saved_are_not_put_off(stack: Stack) -> 
 
 def test_a_job_passes_a_blocked_gang_only_if_it_is_over_by_then(stack: Stack) -> None:
     client = stack.client
-    holder = stack.submit(
-        LONG, resources={"cpus_per_worker": 2}, timeouts={"run": "10m"}, name="holder"
-    )
+    on_one = {"cpus_per_worker": 2, "placement": "single_node"}
+    holder = stack.submit(LONG, resources=on_one, timeouts={"run": "10m"}, name="holder")
     stack.wait(holder, "RUNNING")
     gang = stack.submit(SHORT, resources=WHOLE, name="gang")
     stack.wait_for(gang, lambda: client.job(gang).position == 1, "its place in the queue")

@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 
 from launcher.executor.folders import JobFolder
-from launcher.executor.surroundings import node_environment, rank_environment, sdk_folder
+from launcher.executor.surroundings import (
+    interface_of,
+    node_environment,
+    rank_environment,
+    sdk_folder,
+)
 from launcher.model.launch import Entrypoint, Launch
 from launcher.model.surroundings import of_array
 from launcher.model.wire import CheckpointRef
@@ -102,3 +107,8 @@ def test_the_jobs_python_path_stands_in_place_of_the_nodes(
     assert path_of() == "/opt/ours:SDK"
     assert path_of(PYTHONPATH="/mine") == "/mine:SDK"
     assert path_of(PYTHONPATH="") == "SDK"
+
+
+def test_every_address_of_this_machine_alone_is_of_the_loopback():
+    assert interface_of("127.0.0.2") == interface_of("127.0.0.1") != ""
+    assert interface_of("192.0.2.1") == ""
