@@ -74,7 +74,7 @@ def test_ranks_that_wait_in_vain_for_another_did_not_start_in_time(stack: Stack)
     job = stack.submit(JAX, entrypoint="train.py late", framework="jax", **QUIET)
 
     def first_ending() -> str:
-        return str(stack.client.job(job).attempts[0].ending or "")
+        return "".join(str(one.ending or "") for one in stack.client.job(job).attempts[:1])
 
     assert stack.wait_for(job, first_ending, "the end of the first attempt") == "START_TIMEOUT"
     ends = [event.text for event in stack.client.events(job) if "in time" in event.text]
