@@ -70,9 +70,10 @@ def test_a_job_passes_a_blocked_gang_only_if_it_is_over_by_then(stack: Stack) ->
     holder = stack.submit(LONG, resources=on_one, timeouts={"run": "10m"}, name="holder")
     stack.wait(holder, "RUNNING")
     gang = stack.submit(SHORT, resources=WHOLE, name="gang")
-    stack.wait_for(gang, lambda: client.job(gang).position == 1, "its place in the queue")
-    assert f"starts when {holder} ends, in about" in (client.job(gang).reason or "")
-    assert client.job(gang).starts_at is not None
+    why = f"starts when {holder} ends, in about"
+    stack.wait_for(gang, lambda: why in (client.job(gang).reason or ""), "the reason")
+    stack.wait_for(gang, lambda: client.job(gang).starts_at, "the time of its start")
+    assert client.job(gang).position == 1
 
     half = {"cpus_per_worker": 3}  # free on one node now, but not beside the gang
     late = stack.submit(LONG, resources=half, timeouts={"run": "1h"}, name="late")
