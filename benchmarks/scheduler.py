@@ -19,7 +19,15 @@ from launcher.scheduler.decide import scheduler_of
 from launcher.scheduler.floor import Floor
 from launcher.scheduler.place import place
 from launcher.scheduler.scheduler import Scheduler
-from launcher.scheduler.state import ClusterView, NodeView, Running, State, Waiting, WorkersByNode
+from launcher.scheduler.state import (
+    ClusterView,
+    NodeView,
+    Running,
+    State,
+    Waiting,
+    WorkersByNode,
+    started,
+)
 
 GIB = 2**30
 NOW = 100_000.0
@@ -106,17 +114,7 @@ def _job(
 
 
 def _running(job: Waiting, where: WorkersByNode, since: float = NOW - 3_000) -> Running:
-    return Running(
-        job.job_id,
-        job.name,
-        "gpu",
-        where,
-        job.resources,
-        project=job.project,
-        user=job.user,
-        since=since,
-        lasts_s=job.lasts_s,
-    )
+    return started(job, "gpu", where, since)
 
 
 def _steady(scheduler: Scheduler, rounds: int) -> tuple[list[float], list[float]]:

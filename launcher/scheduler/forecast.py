@@ -15,7 +15,7 @@ from launcher.scheduler.cycle import Cycle
 from launcher.scheduler.floor import Floor
 from launcher.scheduler.place import has_place, place
 from launcher.scheduler.reserve import Giving
-from launcher.scheduler.state import Running, Waiting
+from launcher.scheduler.state import Running, Waiting, started
 
 
 def forecast(jobs: Iterable[Waiting], cycle: Cycle) -> dict[str, float]:
@@ -57,9 +57,7 @@ def _earliest(
     where = place(job.resources, giving.room(count))
     if not math.isfinite(at) or where is None:
         return None
-    return Running(
-        job.job_id, job.name, floor.name, where, job.resources, since=at, lasts_s=job.lasts_s
-    )
+    return started(job, floor.name, where, at)
 
 
 def _known_end(one: Running, now: float) -> float:

@@ -46,12 +46,8 @@ class Quotas:
         """True when the project holds more than its quota: it borrows."""
         return bool(_over(self._all[project.name], _NOTHING, project))
 
-    def held(self, project: str) -> dict[str, float]:
-        """What the project holds of each kind."""
-        return _told(self._all[project])
-
     def firm(self, project: str) -> dict[str, float]:
-        """The same without its jobs that are preemptible: what its quota bounds."""
+        """What the project's quota bounds, and it holds: all but jobs that are preemptible."""
         return _told(self._firm[project])
 
 

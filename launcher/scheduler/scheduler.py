@@ -18,7 +18,14 @@ from launcher.scheduler.forecast import forecast
 from launcher.scheduler.queue import Queue
 from launcher.scheduler.quota import Quotas
 from launcher.scheduler.shares import RESOURCES, Fairness, Shares
-from launcher.scheduler.state import ClusterView, Decisions, Placement, Running, Waiting
+from launcher.scheduler.state import (
+    ClusterView,
+    Decisions,
+    Placement,
+    Running,
+    Waiting,
+    started,
+)
 from launcher.scheduler.turns import Turns
 
 
@@ -107,7 +114,8 @@ class Scheduler:
         while job := turns.next():
             placement = cycle.consider(job)
             if placement is not None:
-                self.hold(_tentative(placement), _as_if_running(job, placement, now))
+                where = placement.cluster, placement.workers_by_node
+                self.hold(_tentative(placement), started(job, *where, now))
                 cycle.placements.append(placement)
                 cycle.fairness.changed(job.project)
             turns.found(place=placement is not None)
@@ -168,20 +176,3 @@ class Scheduler:
 
 def _tentative(placement: Placement) -> str:
     return f"?{placement.job_id}"
-
-
-def _as_if_running(job: Waiting, placement: Placement, now: float) -> Running:
-    return Running(
-        job.job_id,
-        job.name,
-        placement.cluster,
-        placement.workers_by_node,
-        job.resources,
-        project=job.project,
-        user=job.user,
-        priority=job.priority,
-        submitted_at=job.submitted_at,
-        since=now,
-        lasts_s=job.lasts_s,
-        preemptible=job.preemptible,
-    )

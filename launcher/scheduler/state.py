@@ -109,6 +109,24 @@ class Running:
         return {name: workers * each for name, each in self.resources.per_worker().items()}
 
 
+def started(job: Waiting, cluster: str, workers_by_node: WorkersByNode, at: float) -> Running:
+    """The job once it holds its place."""
+    return Running(
+        job.job_id,
+        job.name,
+        cluster,
+        workers_by_node,
+        job.resources,
+        project=job.project,
+        user=job.user,
+        priority=job.priority,
+        submitted_at=job.submitted_at,
+        since=at,
+        lasts_s=job.lasts_s,
+        preemptible=job.preemptible,
+    )
+
+
 @dataclass(frozen=True)
 class State:
     """Everything that decisions follow from."""

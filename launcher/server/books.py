@@ -106,8 +106,7 @@ class Books:
             if job.is_eligible:
                 self._line_up(job)
             else:
-                self._scheduler.drop(job.id)
-                self._named[_name(job)].discard(job.id)
+                self._leave(job)
             if job.state is JobState.SUCCEEDED:
                 self._learn(_name(job))
             if job.state.is_terminal:
@@ -132,9 +131,10 @@ class Books:
             for job_id in job_ids:
                 for allocation_id in list(self._held.get(job_id, {})):
                     self.released(allocation_id)
-                self._scheduler.drop(job_id)
                 self._active.pop(job_id, None)
-                self._waiting.pop(job_id, None)
+                job = self._waiting.pop(job_id, None)
+                if job is not None:
+                    self._leave(job)
                 self._revisions.pop(job_id, None)
 
     def set_projects(self, all_: Iterable[Project]) -> None:
@@ -178,11 +178,20 @@ class Books:
             )
         )
 
+    def _leave(self, job: Job) -> None:
+        self._scheduler.drop(job.id)
+        named = self._named.get(_name(job), set())
+        named.discard(job.id)
+        if not named:
+            self._named.pop(_name(job), None)
+
     def _lasts_s(self, job: Job) -> float | None:
         """Its limit, or what jobs of its name took."""
         if job.policy.run_timeout_s is not None:
             return job.policy.run_timeout_s
-        name = _name(job)
+        return self._expected_s(_name(job))
+
+    def _expected_s(self, name: _Name) -> float | None:
         if name not in self._learned:
             with self._store.read() as tx:
                 self._learned[name] = durations.expected_s(tx, *name)
@@ -190,13 +199,13 @@ class Books:
 
     def _learn(self, name: _Name) -> None:
         """One more of them succeeded: those that wait may be expected to take another time."""
-        before = self._learned.pop(name, None)
-        for job_id in list(self._named[name]):
-            if self._lasts_s(self._waiting[job_id]) == before:
-                return
-            self._line_up(self._waiting[job_id])
-        if not self._named[name]:
-            del self._named[name]
+        if name not in self._learned:
+            return  # nobody asked yet
+        before = self._learned.pop(name)
+        waiting = self._named.get(name, set())
+        if waiting and self._expected_s(name) != before:
+            for job_id in list(waiting):
+                self._line_up(self._waiting[job_id])
 
     # --- being asked -----------------------------------------------------------------------------
 
@@ -270,8 +279,7 @@ class Books:
                 why = self._scheduler.why(job.id, now)
             finally:
                 del self._waiting[job.id]
-                self._scheduler.drop(job.id)
-                self._named[_name(job)].discard(job.id)
+                self._leave(job)
                 self._scheduler.decide(now)  # what `why` goes by must not know of the trial
             placement = next((p for p in decisions.placements if p.job_id == job.id), None)
             put_off = tuple(p.job_id for p in decisions.preemptions if p.by == job.id)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 
 from launcher.model import lifecycle
+from launcher.scheduler.state import Placement
 from launcher.server.agents import Agents
 from launcher.server.control import Control
 from launcher.server.notify import SCHEDULE
@@ -53,6 +55,17 @@ def cycle(control: Control, agents: Agents) -> bool:
     for preemption in decisions.preemptions:
         control.preempt(preemption.job_id, by=preemption.by)
     for first in range(0, len(decisions.placements), _AT_ONCE):
-        control.grant(decisions.placements[first : first + _AT_ONCE])
+        _grant(control, decisions.placements[first : first + _AT_ONCE])
     control.tell_reasons()
     return books.is_steady
+
+
+def _grant(control: Control, placements: Sequence[Placement]) -> None:
+    """All in one transaction; where one of them breaks it, each in its own."""
+    try:
+        control.grant(placements)
+    except Exception:  # a bug's too: of a hundred jobs it shall hold up none but its own
+        log.exception("granting %s", ", ".join(one.job_id for one in placements))
+        if len(placements) > 1:
+            for one in placements:
+                _grant(control, [one])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 
 from launcher.model.job import Resources
 from launcher.model.project import Project, Usage
 from launcher.scheduler.place import place
 from launcher.scheduler.room import Room
-from launcher.scheduler.state import ClusterView, NodeView, Running, State, Waiting
+from launcher.scheduler.state import ClusterView, NodeView, State, Waiting, started
 
 NOW = 100_000.0
 SOME = st.integers(1, 4)
@@ -100,13 +102,7 @@ def jobs(draw, number, resources=None):
 
 def as_running(job, cluster, where, since, **more):
     """The job once it was placed."""
-    kept = {
-        name: getattr(job, name)
-        for name in ("project", "user", "priority", "submitted_at", "lasts_s", "preemptible")
-    }
-    return Running(
-        job.job_id, job.name, cluster, where, job.resources, since=since, **(kept | more)
-    )
+    return replace(started(job, cluster, where, since), **more)
 
 
 @st.composite
