@@ -121,7 +121,7 @@ class Agent:
         )
         self._outputs = self._make_outputs()
         self._preparer = self._make_preparer()
-        self._visiting = Visiting(self._connect)
+        self._visiting = Visiting(self._connect, self._redaction.redactor)
         self._launched = 0
         self._meeting: Meeting | None = None
         self._rendezvous: Rendezvous | None = None
@@ -293,7 +293,10 @@ class Agent:
         )
         try:
             self._rendezvous = self._open_rendezvous(gang)
-            self._ranks.start(attempt, starts)
+            framework = load_framework(self._setup.launch.framework)
+            self._ranks.start(
+                attempt, starts, head_start_s=framework.head_start_s(self._setup.launch)
+            )
         except OSError as error:
             text = f"the ranks cannot be started: {error}"
             self._post(lambda now: self._core.not_started(attempt, text, now))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from launcher.executor.environments import Environments, Held
 from launcher.executor.evicting import renew_cache
+from launcher.executor.indexes import lines_for_pip, pip_from_uv, uv_from_pip
 from launcher.executor.preparing import SetupError
 
 Run = Callable[[Sequence[str], Mapping[str, str]], int]
@@ -22,12 +23,6 @@ _FEW = 3
 _LONGEST_WORDS = 800
 _FRAME = re.compile(r"^[\s\u00d7\u2500-\u257f\u25b6|`>-]+")
 _ERROR = re.compile(r"(error:|No solution\b)", re.IGNORECASE)
-_PIP_NAMES = {
-    "PIP_INDEX_URL": "UV_INDEX_URL",
-    "PIP_EXTRA_INDEX_URL": "UV_EXTRA_INDEX_URL",
-    "PIP_FIND_LINKS": "UV_FIND_LINKS",
-}
-"""Where a site says its package index to pip alone, uv takes it over."""
 
 
 class Builder:
@@ -39,6 +34,7 @@ class Builder:
         env: what they find around them; the user's own variables are in it.
         log: what `run` writes to, read for the words of a failure.
         wait: gives up when the job does; called while others make what is needed here too.
+        sources: lines of the requirements that say where packages come from; a uv too.
         redact: takes the job's secrets out of words.
     """
 
@@ -50,10 +46,11 @@ class Builder:
         log: Path,
         wait: Callable[[], None],
         *,
+        sources: Sequence[str] = (),
         redact: Callable[[str], str] = str,
     ) -> None:
         self._environments, self._run, self._log, self._wait = environments, run, log, wait
-        self._redact = redact
+        self._sources, self._redact = sources, redact
         self._env = uv_environment(env, environments.cache)
         self._uv = ""
         self._held: Held | None = None
@@ -86,6 +83,10 @@ class Builder:
             install += ["--python", str(target / "bin" / "python"), "--requirement", str(lock)]
             self._must(install, "the requirements could not be installed")
 
+    def have_uv(self) -> None:
+        """Bring uv where there is none."""
+        self._find_uv()
+
     def close(self) -> None:
         if self._held is not None:
             self._held.close()
@@ -102,10 +103,16 @@ class Builder:
         return str(self._held.folder / "bin" / "uv")
 
     def _install_uv(self, target: Path) -> None:
-        why = "this node has no uv, and it could not be installed; put uv on the PATH of its nodes"
+        why = (
+            "this node has no uv, and pip found none where the requirements come from; put uv on "
+            "the PATH of the nodes, or its wheel beside the packages"
+        )
         self._must([sys.executable, "-m", "venv", str(target)], why)
+        wanted = target / "uv.txt"
+        lines = [*lines_for_pip(self._sources, self._env), "uv"]
+        wanted.write_text("".join(f"{line}\n" for line in lines), "utf-8")
         pip = [str(target / "bin" / "python"), "-m", "pip", "install", "--quiet"]
-        self._must([*pip, "--disable-pip-version-check", "uv"], why)
+        self._must([*pip, "--disable-pip-version-check", "--requirement", str(wanted)], why)
 
     def _must(self, command: Sequence[str], failure: str) -> None:
         begun = self._log.stat().st_size if self._log.exists() else 0
@@ -131,11 +138,11 @@ def found_uv(env: Mapping[str, str]) -> str | None:
 
 def uv_environment(env: Mapping[str, str], cache: Path) -> dict[str, str]:
     """What uv finds around it: the job's variables, and quiet, plain, predictable ways."""
-    pip = {ours: env[name] for name, ours in _PIP_NAMES.items() if name in env}
+    sources = uv_from_pip(env) | pip_from_uv(env)
     ways = {"UV_CACHE_DIR": str(cache), "UV_PYTHON_DOWNLOADS": "never"}
     without = {"VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME"}
     kept = {name: value for name, value in env.items() if name not in without}
-    return pip | ways | kept | {"UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
+    return sources | ways | kept | {"UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
 
 
 def last_words(output: str) -> str:

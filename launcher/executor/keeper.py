@@ -6,13 +6,14 @@ not safe; and ranks' children (data loaders, the program behind a shell) get no 
 keeper outlives its agent just long enough to kill them too.
 
 Runs as a script with nothing but the standard library (`python -I -S keeper.py MARK FOLDER`): one
-JSON object a line on stdin: {"until": ...}, {"start": {...}}, {"signal": {...}}; answers on stdout:
-{"started": ...}, {"exit": ...}. End of input means that the agent is gone, and `until` that it
-stands still and its lease ran out (seconds on the machine's monotonic clock): either way kill
-everything that belongs to the allocation and leave. What belongs to it descends from this process,
-to which daemons come back when their parents end (it is their subreaper); or, of keepers that were
-killed, carries MARK in its environment (`LAUNCHER_ALLOCATION=...`) or writes to a log in FOLDER:
-programs that set their title overwrite the environment that the kernel shows.
+JSON object a line on stdin: {"until": ...}, {"start": {...}}, {"pause": seconds} before what comes
+next, {"signal": {...}}; answers on stdout: {"started": ...}, {"exit": ...}. End of input means that
+the agent is gone, and `until` that it stands still and its lease ran out (seconds on the machine's
+monotonic clock): either way kill everything that belongs to the allocation and leave. What belongs
+to it descends from this process, to which daemons come back when their parents end (it is their
+subreaper); or, of keepers that were killed, carries MARK in its environment
+(`LAUNCHER_ALLOCATION=...`) or writes to a log in FOLDER: programs that set their title overwrite
+the environment that the kernel shows.
 
 What a rank leaves behind dies with it, as far as it is in the rank's session; the rest, which
 another rank may use, dies with the last rank. Only then is the last exit told.
@@ -92,6 +93,8 @@ def obey(message: dict[str, Any], ranks: dict[int, int], until: float) -> float:
         pid = start(order)
         ranks[pid] = order["rank"]
         say({"started": order["rank"], "pid": pid})
+    elif "pause" in message:
+        time.sleep(message["pause"])
     elif "signal" in message:
         order = message["signal"]
         for pid, rank in ranks.items():

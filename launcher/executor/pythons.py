@@ -99,12 +99,13 @@ class RanksPython:
         begun = time.monotonic()
         recipe = wishes.recipe(wanted, base, self._folder.work, self._launch.code)
         environments = Environments(environments_root())
-        builder = self._builder(environments, attempt, base)
+        sources = wishes.options_of(recipe.texts, self._folder.work)
+        builder = self._builder(environments, attempt, base, sources)
         try:
             lock = uplink.lock() or self._locked(uplink, attempt, recipe, environments, builder)
             held = environments.hold(
                 recipe.key(lock),
-                lambda target: self._make(builder, recipe, lock, target),
+                lambda target: self._make(builder, recipe.python, [*sources, lock], target),
                 lambda: self._wait(attempt),
             )
         finally:
@@ -131,6 +132,7 @@ class RanksPython:
                 known = self._resolve(builder, recipe)
                 environments.remember_wish(recipe.wish, known)
             return uplink.keep_lock(known)
+        builder.have_uv()  # while the first node resolves them
         while not (lock := uplink.lock()):
             self._wait(attempt)
             time.sleep(_POLL_S)
@@ -146,13 +148,14 @@ class RanksPython:
             source = self._folder.work / next(iter(recipe.texts))
         return builder.resolve(recipe.python, source, self._folder.path / "resolved.txt")
 
-    def _make(self, builder: Builder, recipe: Recipe, lock: str, target: Path) -> None:
+    def _make(self, builder: Builder, python: str, parts: Sequence[str], target: Path) -> None:
         file = self._folder.path / "locked.txt"
-        options = wishes.options_of(recipe.texts, self._folder.work)
-        file.write_text("".join(f"{line}\n" for line in options) + lock, "utf-8")
-        builder.make(recipe.python, file, target)
+        file.write_text("\n".join(parts), "utf-8")
+        builder.make(python, file, target)
 
-    def _builder(self, environments: Environments, attempt: int, base: str) -> Builder:
+    def _builder(
+        self, environments: Environments, attempt: int, base: str, sources: Sequence[str]
+    ) -> Builder:
         log = self._folder.setup_log(attempt, self._place.rank)
         log.parent.mkdir(parents=True, exist_ok=True)
         mark = {"LAUNCHER_ALLOCATION": self._place.allocation, "LAUNCHER_ATTEMPT": str(attempt)}
@@ -162,7 +165,13 @@ class RanksPython:
             return self._ranks.run_command(attempt, command, dict(env), self._folder.work, log)
 
         return Builder(
-            environments, run, env, log, lambda: self._wait(attempt), redact=self._redact
+            environments,
+            run,
+            env,
+            log,
+            lambda: self._wait(attempt),
+            sources=sources,
+            redact=self._redact,
         )
 
     def _wait(self, attempt: int) -> None:

@@ -116,8 +116,15 @@ class Ranks:
     def is_abandoned(self, attempt: int) -> bool:
         return attempt <= self._abandoned
 
-    def start(self, attempt: int, starts: Sequence[RankStart]) -> None:
+    def start(
+        self, attempt: int, starts: Sequence[RankStart], *, head_start_s: float = 0.0
+    ) -> None:
         """Start all ranks of an attempt; each one's end comes by `on_exit`.
+
+        Args:
+            attempt: its number.
+            starts: the ranks of this node, in order.
+            head_start_s: how much earlier rank 0 is started, here or on another node.
 
         Raises:
             OSError: the disk has no room for what they need; none was started.
@@ -130,7 +137,10 @@ class Ranks:
             start.rank: _stop_file(self._folder.spool(attempt, start.rank)) for start in starts
         }
         keeper = self._keeper_process()
+        first_behind = next((start.rank for start in starts if start.rank), None)
         for start in starts:
+            if start.rank == first_behind and head_start_s:
+                self._tell(keeper, {"pause": head_start_s})
             order = {
                 "rank": start.rank,
                 "argv": list(start.argv),

@@ -5,8 +5,8 @@ logs are shipped (docs/protocol.md). A piece of a file is judged with the bytes 
 may be the beginning of a value is held back until more follows or nothing more can. So what is
 shipped does not depend on how it was cut into pieces, nor on who ships it.
 
-Values are looked for as they are, line by line, and as JSON and `repr` write them. A value that a
-program encodes in another way (base64, URL) is not found.
+Values are looked for as they are, as a terminal shows them, line by line, and as JSON and `repr`
+write them. A value that a program encodes in another way (base64, URL) is not found.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from collections.abc import Iterable, Iterator
 
 from launcher.model.secret import REDACTED_FROM
 
-_STAR, _NEWLINE = ord("*"), ord("\n")
-_KEEP_LINES = bytes(byte if byte == _NEWLINE else _STAR for byte in range(256))
+_STAR = ord("*")
+_KEEP_LINES = bytes(byte if byte in b"\r\n" else _STAR for byte in range(256))
 _STRING = re.compile(rb'"(?:[^"\\\n]|\\.)*"')
 _HEAD = 8
 """Beginnings of a pattern that are longer are found by their first bytes."""
@@ -66,6 +66,10 @@ class Redactor:
             return blotted[begin:held_from] + blotted[held_from:].translate(_KEEP_LINES)
         return blotted[begin:] if final else blotted[begin:held_from]
 
+    def open_end(self, data: bytes) -> int:
+        """How many bytes at the end of `data` may be the beginning of a value."""
+        return len(data) - self._held_from(data)
+
     def records(self, lines: bytes) -> bytes:
         """Whole lines of JSON: only within strings, for a number may look like a secret."""
         if self._blind or not self._patterns:
@@ -100,7 +104,8 @@ def _patterns(value: str) -> Iterator[bytes]:
     """The forms of a value that are looked for."""
     lines = [line.strip() for line in value.splitlines()]
     escaped = [json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]]
-    for form in {value, *lines, *escaped, repr(value)[1:-1]}:
+    terminal = value.replace("\n", "\r\n")
+    for form in {value, terminal, *lines, *escaped, repr(value)[1:-1]}:
         pattern = form.encode("utf-8", "replace")
         if len(pattern) >= REDACTED_FROM:
             yield pattern

@@ -16,6 +16,8 @@ from typing import TypeVar
 
 from launcher.errors import LauncherError
 from launcher.executor.ranks import RankStart
+from launcher.executor.redacting import Redactor
+from launcher.executor.screening import Screening
 from launcher.executor.uplink import Uplink
 from launcher.executor.visitor import Visitor, end_softly
 from launcher.model.visit import AWAY_S, VisitEnd, VisitOrder, frame
@@ -39,10 +41,11 @@ class Visiting:
 
     Args:
         connect: makes an uplink; each thread has its own.
+        redactor: of the job's secrets, for what the commands put out.
     """
 
-    def __init__(self, connect: Callable[[], Uplink]) -> None:
-        self._connect = connect
+    def __init__(self, connect: Callable[[], Uplink], redactor: Redactor | None = None) -> None:
+        self._connect, self._redactor = connect, redactor or Redactor()
         self._lock = threading.Lock()
         self._attempt = 0
         self._starts: dict[int, RankStart] = {}
@@ -82,7 +85,8 @@ class Visiting:
         with self._lock:
             self._known.add(order.id)
             start = self._starts.get(order.rank) if order.attempt == self._attempt else None
-            visit = self._visits[order.id] = _Visit(order, start, self._connect)
+            visit = _Visit(order, start, self._connect, Screening(self._redactor))
+            self._visits[order.id] = visit
         threading.Thread(
             target=self._carry_out, args=(visit,), name=f"visit-{order.id[:6]}", daemon=True
         ).start()
@@ -98,12 +102,17 @@ class Visiting:
 
 class _Visit:
     def __init__(
-        self, order: VisitOrder, start: RankStart | None, connect: Callable[[], Uplink]
+        self,
+        order: VisitOrder,
+        start: RankStart | None,
+        connect: Callable[[], Uplink],
+        screening: Screening,
     ) -> None:
         self.id = order.id
         self.over = threading.Event()
         """Nothing of it is left."""
         self._order, self._start, self._connect = order, start, connect
+        self._screening = screening
         self._ended = threading.Event()
         """The command has ended, or shall."""
         self._why = ""
@@ -197,13 +206,15 @@ class _Visit:
 
     def _give_output(self, uplink: Uplink, visitor: Visitor) -> None:
         while not self._ended.is_set():
-            found = visitor.read(_TICK_S)
-            if found:
-                self._give(uplink, b"".join(frame(kind, data) for kind, data in found))
-            elif visitor.code is not None:
+            had_ended = visitor.code is not None  # before the look at what it wrote last
+            found = visitor.read(self._screening.patience_s(_TICK_S, time.monotonic()))
+            self._give(uplink, self._screening.feed(found, time.monotonic()))
+            if had_ended and not found:
+                self._give(uplink, self._screening.finish())
                 return
 
-    def _give(self, uplink: Uplink, frames: bytes) -> None:
+    def _give(self, uplink: Uplink, shown: Iterable[tuple[int, bytes]]) -> None:
+        frames = b"".join(frame(kind, data) for kind, data in shown)
         wanted = self._offset + len(frames)
         while self._offset < wanted and not self._ended.is_set():
             self._offset = max(

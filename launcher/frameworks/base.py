@@ -47,6 +47,10 @@ class Framework(ABC):
         """Whether every rank gets a port of its own, `Rank.address`; rank 0's is MASTER_PORT."""
         return False
 
+    def head_start_s(self, launch: Launch) -> float:  # noqa: ARG002 - a contract
+        """How much earlier than the others rank 0 is started, where who comes before it waits."""
+        return 0.0
+
     def visible_gpus(self, launch: Launch, rank: Rank) -> tuple[str, ...]:
         """The GPUs that a rank may see, in order."""
         gpus = sorted(rank.node.gpus, key=_gpu_order)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from launcher.frameworks._jax import jax_environment
+from launcher.frameworks._jax import HEAD_START_S, jax_environment
 from launcher.frameworks._torchrun import TorchrunFramework
 from launcher.model.gang import Gang, Rank
 from launcher.model.launch import Launch
@@ -17,6 +17,10 @@ class Jax(TorchrunFramework):
         """Give what JAX looks for over torchrun's set."""
         own = super().environment(launch, gang, rank)
         return own | jax_environment(launch, gang, rank)
+
+    def head_start_s(self, launch: Launch) -> float:  # noqa: ARG002 - a contract
+        """Rank 0 serves the coordinator."""
+        return HEAD_START_S
 
     def sees_own_gpus(self, launch: Launch) -> bool:  # noqa: ARG002 - a contract
         """JAX takes every GPU that it sees."""

@@ -143,6 +143,15 @@ def test_both_outputs_of_a_rank_are_in_its_log_in_order(keeper: Keeper) -> None:
     assert keeper.log().read_bytes() == b"a\nb\n\xffc"
 
 
+def test_what_comes_behind_a_pause_is_started_that_much_later(keeper: Keeper) -> None:
+    begun = "print('begun', open('/proc/self/stat').read().rpartition(')')[2].split()[19])"
+    keeper.run(begun)
+    keeper.tell(pause=0.2)
+    keeper.run(begun, rank=1)
+    first, second = (int(keeper.written("begun", rank).split()[1]) for rank in range(2))
+    assert second - first >= 0.2 * os.sysconf("SC_CLK_TCK") - 1
+
+
 def test_a_rank_is_alone_in_its_session_with_clean_signals(keeper: Keeper) -> None:
     keeper.run(
         "import os, signal, sys\n"

@@ -7,8 +7,10 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import exec_client
 import machine
 import pytest
+from exec_client import Terminal
 from machine import wait_until
 from stack import Stack
 
@@ -141,6 +143,47 @@ def test_what_a_dead_agent_left_is_redacted_with_the_values_that_it_had(
     assert stack.log(job) == lines
     assert stack.log(job, attempt=2).splitlines()[-1] == b"after " + b"*" * 24
     assert files_with([stack.folder], TOKEN, "another-value-0123456789") == []
+
+
+SHOWS = """
+import hashlib, os, sys, time
+token = os.environ["WANDB_API_KEY"]
+print(hashlib.sha256(token.encode()).hexdigest(), flush=True)
+for output in 1, 2:
+    os.write(output, b"half of " + token[:9].encode())
+    time.sleep(0.3)  # so that the halves come apart
+    os.write(output, token[9:].encode() + b"\\n")
+"""
+
+
+@pytest.mark.usefixtures("keep")
+def test_no_command_beside_a_rank_shows_a_secret_and_a_shell_echoes_at_once(
+    stack: Stack, tmp_path: Path
+) -> None:
+    stop = tmp_path / "stop"
+    waits = "import os, time\nwhile not os.path.exists(os.environ['STOP']): time.sleep(0.02)"
+    secrets = {"WANDB_API_KEY": "WANDB_API_KEY", "DEPLOY_KEY": "TEAM_DEPLOY_KEY"}
+    job = stack.submit(waits, workers=1, env={"STOP": str(stop)}, secrets=secrets)
+    stack.wait(job, "RUNNING")
+    stars = "*" * len(TOKEN)
+    done = exec_client.run(stack, job, "--", "python", "-c", SHOWS)
+    digest = hashlib.sha256(TOKEN.encode()).hexdigest()
+    assert done.stdout.decode() == f"{digest}\nhalf of {stars}\n"
+    assert done.stderr.decode() == f"half of {stars}\n"
+    shown = exec_client.run(stack, job, "--", "env").stdout.decode()
+    assert f"WANDB_API_KEY={stars}\n" in shown
+    assert not [line for line in (TOKEN, *KEY.splitlines()) if line in shown]
+    with Terminal(stack, "-it", job, "--", "bash", "--norc", "--noprofile") as terminal:
+        terminal.await_text("bash-")
+        terminal.type("w")  # as the token begins
+        terminal.await_text("w")
+        terminal.type('andering 2>/dev/null; echo "$DEPLOY_KEY" $WANDB_API_KEY\r')
+        terminal.await_text("*" * 27 + "\r\n")
+        terminal.await_text(f" {stars}\r\n")
+        terminal.type("exit\r")
+        assert terminal.wait() == 0
+    stop.touch()
+    stack.wait(job, "SUCCEEDED")
 
 
 def test_a_secret_that_is_not_there_is_told_at_submit(stack: Stack, keep: list[str]) -> None:

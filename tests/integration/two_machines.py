@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -23,7 +24,10 @@ from launcher.clusters import _start
 from launcher.clusters.base import RayAddress
 
 _CPUS = 4
-_PORT = 6380
+_PORT, _DASHBOARD = 6380, 8265
+_RAY_START = ["-m", "ray.scripts.scripts", "start", "--object-store-memory=80000000"]
+FOREIGN_PYTHON = Path(sys.prefix) / "ray-head" / "bin" / "python"
+"""Of an environment that `make test-apart` makes, with ray[default] and without launcher."""
 _ON = 'mount --bind "$1" /tmp && hostname "$2" && shift 2 && exec "$@"'
 _START_TIMEOUT_S = 120.0
 
@@ -47,12 +51,17 @@ def missing() -> str:
 
 
 class TwoMachines:
-    """Use it in a `with`. On exit all that runs on them is killed."""
+    """Use it in a `with`. On exit all that runs on them is killed.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    Args:
+        folder: a new one.
+        foreign: somebody else's Ray, with a dashboard, whose python knows nothing of launcher.
+    """
+
+    def __init__(self, folder: Path, *, foreign: bool = False) -> None:
+        self._folder, self._is_foreign = folder, foreign
         self._net = f"198.18.{os.getpid() % 250}"  # a network for tests (RFC 2544)
-        self._tag = str(os.getpid())
+        self._tag = secrets.token_hex(4)  # the kernel takes its time to forget names
         self.gateway = f"{self._net}.1"
         self.address = RayAddress(f"{self._host(0)}:{_PORT}", {"RAY_AUTH_MODE": "disabled"})
 
@@ -63,7 +72,7 @@ class TwoMachines:
             _ip("link", "set", self._bridge, "up")
             for number in range(2):
                 self._make(number)
-            self._start_ray(0, "--head", f"--port={_PORT}", "--include-dashboard=false")
+            self._start_ray(0, "--head", f"--port={_PORT}", *self._dashboard())
             self._start_ray(1, f"--address={self.address.address}")
         except BaseException:
             self.__exit__()
@@ -77,6 +86,11 @@ class TwoMachines:
                 _ip("netns", "del", self._space(number))
         with contextlib.suppress(subprocess.CalledProcessError):
             _ip("link", "del", self._bridge)
+
+    @property
+    def url(self) -> str:
+        """Of the dashboard."""
+        return f"http://{self._host(0)}:{_DASHBOARD}"
 
     def name(self, number: int) -> str:
         """Its host name."""
@@ -111,10 +125,16 @@ class TwoMachines:
         _ip("-n", space, "link", "set", "eth0", "up")
         _ip("-n", space, "link", "set", "lo", "up")
 
+    def _dashboard(self) -> list[str]:
+        if not self._is_foreign:
+            return ["--include-dashboard=false"]
+        return ["--dashboard-host=0.0.0.0", f"--dashboard-port={_DASHBOARD}"]
+
     def _start_ray(self, number: int, *options: str) -> None:
-        command = _start.ray_command(
-            *options, f"--node-ip-address={self._host(number)}", f"--num-cpus={_CPUS}"
-        )
+        options += (f"--node-ip-address={self._host(number)}", f"--num-cpus={_CPUS}")
+        command = _start.ray_command(*options)
+        if self._is_foreign:
+            command = [str(FOREIGN_PYTHON), *_RAY_START, *options]
         with (self._folder / f"ray-{number}.log").open("wb") as log:
             subprocess.run(
                 [*self.on(number), *command],
