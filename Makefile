@@ -5,6 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(or $(shell command -v python3.11),python3)
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
+# Tests that compute, by a process for each core; tests that mostly wait, by two, each with Ray nodes
+# of its own, a file's tests one after another.
+SPREAD = -n logical --maxprocesses 4
+IN_TWO = -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-apart test-frameworks test-horovod test-all horovod lint types format docs golden bench compare gpu-check clean distclean
@@ -15,9 +19,10 @@ help: ## this list
 run: $(VENV)/.installed ## train a small network in two processes, from queue to summary
 	$(BIN)/launcher run jobs/pytorch-digits/job.yaml
 
-test: $(VENV)/.installed-dev ## unit and integration tests, about 10 minutes on 2 cores
-	$(BIN)/python -m pytest tests/unit -m "not slow" -n logical --maxprocesses 4
-	$(BIN)/python -m pytest tests/integration -m "not slow and not apart"
+test: $(VENV)/.installed-dev ## unit, component and integration tests, about 10 minutes on 2 cores
+	$(BIN)/python -m pytest tests/unit -m "not slow" $(SPREAD)
+	$(BIN)/python -m pytest tests/component -m "not slow" $(SPREAD)
+	$(BIN)/python -m pytest tests/integration -m "not slow and not apart" $(IN_TWO)
 
 test-apart: $(VENV)/.installed-dev $(VENV)/.ray-head ## attached clusters, two machines, rough programs, full disks: 7 minutes
 	$(BIN)/python -m pytest tests/integration -m "apart and not slow"
@@ -26,8 +31,9 @@ test-frameworks: $(VENV)/.all-cpu ## TensorFlow, Keras, JAX and Horovod jobs: 6 
 	$(BIN)/python -m pytest tests/frameworks -m "not slow"
 
 test-all: $(VENV)/.all-cpu $(VENV)/.ray-head ## the same, and the long forms
-	$(BIN)/python -m pytest tests/unit -n logical --maxprocesses 4 --hypothesis-profile=thorough
-	$(BIN)/python -m pytest tests/integration
+	$(BIN)/python -m pytest tests/unit tests/component $(SPREAD) --hypothesis-profile=thorough
+	$(BIN)/python -m pytest tests/integration -m "not apart" $(IN_TWO)
+	$(BIN)/python -m pytest tests/integration -m apart
 	$(BIN)/python -m pytest tests/frameworks
 
 horovod: $(VENV)/.all-cpu ## build Horovod for what .venv has, once: 6 minutes; docs/horovod.md
@@ -55,7 +61,7 @@ docs: $(VENV)/.installed-dev ## write anew what is made from the code: job-spec.
 	mv $(VENV)/compatibility.md docs/compatibility.md
 
 golden: $(VENV)/.installed-dev ## write the golden answers to mistakes anew; read what differs
-	GOLDEN=write $(BIN)/python -m pytest -q -p no:randomly tests/unit/server/test_mistakes.py \
+	GOLDEN=write $(BIN)/python -m pytest -q -p no:randomly tests/component/server/test_mistakes.py \
 	  tests/unit/spec/test_mistaken_keys.py tests/unit/spec/test_bad_specs.py
 
 bench: $(VENV)/.installed-dev ## measure for three quarters of an hour; prints a section of docs/benchmarks.md

@@ -44,7 +44,7 @@ def run_as_its_author_does(workers: int, folder: Path, **environment: str) -> st
         env=node_environment(**environment),
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -77,7 +77,7 @@ def run_as_launcher_does(workers: int, folder: Path) -> list[str]:
                     command, env=node_environment(**own), stdout=subprocess.PIPE, text=True
                 )
             )
-        outputs = [rank.communicate(timeout=180)[0] for rank in ranks]
+        outputs = [rank.communicate(timeout=600)[0] for rank in ranks]
         assert [rank.returncode for rank in ranks] == [0] * workers
         return outputs
     finally:

@@ -24,7 +24,7 @@ from launcher.views import JobView
 
 pytestmark = pytest.mark.skipif(not found_uv(os.environ), reason="uv is not installed")
 
-START_S = 2
+START_S = 5  # an agent on a busy machine takes three
 ROOT = Path(tempfile.gettempdir()) / f"launcher-{os.getuid()}" / "environments"
 PROGRAM = """
 import importlib.util, json, os, sys
@@ -176,11 +176,11 @@ def test_a_file_of_requirements_with_a_package_of_the_workdir(
     assert [one["version"] for one in stack.answers(job, 2)] == ["1.0", "1.0"]
 
 
-def begun(stack: Stack, tmp_path: Path) -> tuple[str, int]:
+def begun(stack: Stack, tmp_path: Path, start_s: int = 60) -> tuple[str, int]:
     """A job whose environment takes for ever to be made: its id, and the process that makes it."""
     mark = tmp_path / "building"
     files = {"train.py": "print(1)", **wheels.slow_package(mark)}
-    keys = {"python": {"requirements": ["--no-index", "./slow"]}, "timeouts": {"start": START_S}}
+    keys = {"python": {"requirements": ["--no-index", "./slow"]}, "timeouts": {"start": start_s}}
     job = stack.submit(files, workers=1, **keys)
     wait_until(lambda: mark.exists() and mark.read_text(), lambda: stack.story(job))
     return job, int(mark.read_text())
@@ -189,7 +189,7 @@ def begun(stack: Stack, tmp_path: Path) -> tuple[str, int]:
 def test_the_making_does_not_eat_the_time_to_start_and_a_cancel_ends_it_at_once(
     stack: Stack, tmp_path: Path
 ) -> None:
-    job, builder = begun(stack, tmp_path)
+    job, builder = begun(stack, tmp_path, START_S)
     granted_at = stack.last_attempt(job).granted_at or 0.0
     wait_until(lambda: time.time() > granted_at + 2 * START_S, "more than the time to start")
     assert stack.client.job(job).state == "SETUP"

@@ -27,7 +27,7 @@ def launcher(stack: Stack, *words: str, **more: str) -> subprocess.CompletedProc
         cwd=stack.folder,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
 
@@ -51,7 +51,7 @@ def run_bare(texts: list[str], *, host: str = "") -> str:
         )
         for text in texts
     ]
-    outputs = [shell.communicate(timeout=120)[0] for shell in shells]
+    outputs = [shell.communicate(timeout=600)[0] for shell in shells]
     assert [shell.returncode for shell in shells] == [0] * len(shells), outputs
     return "".join(outputs)
 
@@ -130,7 +130,7 @@ def test_every_flag_of_the_installed_torchrun_is_read_or_refused_by_name() -> No
         "print(*get_args_parser()._option_string_actions)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=600
     )
     flags = {"--" + name[2:].replace("_", "-") if name.startswith("--") else name
              for name in done.stdout.split()}  # fmt: skip
@@ -143,7 +143,7 @@ def test_torchrun_itself_counts_as_the_spec_does(tmp_path: Path) -> None:
     line = ["--nproc-per-node=3", "--max_restarts", "2", "-r0", "--tee=0", "--", str(script)]
     done = subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", *line],
-        capture_output=True, text=True, check=True, timeout=120,
+        capture_output=True, text=True, check=True, timeout=600,
     )  # fmt: skip
     line[-1] = "count.py"
     spec = spec_from_command(["torchrun", *line], check_files=False)

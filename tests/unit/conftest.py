@@ -1,77 +1,35 @@
-"""Stores for the tests of store and server: migrated once, their SQL compiled once."""
+"""Unit tests reach for no network and no database: what needs them is in tests/component."""
 
 from __future__ import annotations
 
-import gc
-import shutil
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pytest
 
-if TYPE_CHECKING:
-    from launcher.store import Store
+_HERE = Path(__file__).parent
+_REFUSED = {"socket.bind", "socket.connect", "sqlite3.connect"}
+_is_refusing = False
 
 
-def pytest_collection_finish() -> None:
-    """What is imported and collected stays: to look for garbage in it takes a tenth of the time."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000)
+def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
+    if not _is_refusing or event not in _REFUSED:
+        return
+    if event.startswith("socket.") and isinstance(arguments[1], str):  # a file of the test's folder
+        return
+    raise AssertionError(f"{event} in a unit test: its place is tests/component")
 
 
-@pytest.fixture(scope="session")
-def fresh_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a new store: copying it is a hundred times faster than migrating again."""
-    from launcher.store import open_store
-
-    folder = tmp_path_factory.mktemp("fresh") / "state"
-    open_store(folder).close()
-    return folder
+sys.addaudithook(_refuse)
 
 
-@pytest.fixture(scope="session")
-def open_unsynced() -> Callable[[Path], Store]:
-    """Opens a store that waits for no disk: its tests make a thousand commits and cut no power."""
-    from launcher.store import dialect, open_store
-
-    def prepare(connection, record, prepare_synced=dialect._prepare_sqlite):
-        prepare_synced(connection, record)
-        connection.execute("PRAGMA synchronous=OFF")
-
-    def open_(folder: Path) -> Store:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(dialect, "_prepare_sqlite", prepare)
-            return open_store(folder)
-
-    return open_
-
-
-class Stage:
-    """A store for one test after another, its folder filled anew for each.
-
-    Its engines know the SQL of the tests before: to compile that costs more than to run it.
-    """
-
-    def __init__(self, folder: Path, store: Store) -> None:
-        self.folder, self._store = folder, store
-
-    def fill(self, origin: Path) -> Store:
-        """The store as it would be in a copy of that folder. To be closed before the next one."""
-        self._store.close()
-        shutil.rmtree(self.folder)
-        shutil.copytree(origin, self.folder)
-        return self._store
-
-
-@pytest.fixture(scope="session")
-def stage(
-    tmp_path_factory: pytest.TempPathFactory,
-    fresh_state: Path,
-    open_unsynced: Callable[[Path], Store],
-) -> Iterator[Stage]:
-    folder = shutil.copytree(fresh_state, tmp_path_factory.mktemp("stage") / "state")
-    store = open_unsynced(folder)
-    yield Stage(folder, store)
-    store.close()
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    global _is_refusing  # noqa: PLW0603 - an audit hook is the whole process's, and for ever
+    _is_refusing = item.path.is_relative_to(_HERE)  # this hook is called for all tests of a run
+    try:
+        return (yield)
+    finally:
+        _is_refusing = False

@@ -1,6 +1,7 @@
 """What the documentation says is there: links, commands, targets, specs, tests, decisions."""
 
 import ast
+import functools
 import re
 import shlex
 from pathlib import Path
@@ -12,8 +13,9 @@ from launcher.cli import _commands
 from launcher.spec.load import parse_spec
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/**/README.md")])
-PAGES = [page for page in PAGES if not page.relative_to(ROOT).parts[0].startswith(".")]
+FOLDERS = [path for path in ROOT.glob("[!.]*") if path.is_dir()]  # not .venv: it is a thousand
+READMES = [page for folder in FOLDERS for page in folder.rglob("README.md")]
+PAGES = sorted({*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *READMES})
 DECISIONS = sorted((ROOT / "docs/decisions").glob("*.md"))
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -136,6 +138,7 @@ def is_command(line):
     return used <= known | {"--debug", "--version"}
 
 
+@functools.cache
 def functions(file):
     tree = ast.parse(file.read_bytes())
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}

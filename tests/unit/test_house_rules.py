@@ -1,6 +1,7 @@
 """The rules of CONTRIBUTING.md that a machine can hold."""
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def test_there_is_something_to_hold_rules_for():
 
 
 def test_no_file_is_longer_than_500_lines():
-    lengths = {relative(path): len(path.read_bytes().splitlines()) for path in PROGRAMS}
+    lengths = {relative(path): len(content(path).splitlines()) for path in PROGRAMS}
     assert {path: length for path, length in lengths.items() if length > LONGEST_FILE} == {}
 
 
@@ -55,7 +56,7 @@ def test_no_file_and_no_class_is_named_for_what_does_not_fit_elsewhere():
     classes = {
         f"{relative(path)}: {name}"
         for path in SOURCES
-        for name in CLASS.findall(path.read_text())
+        for name in CLASS.findall(content(path).decode())
         if any(map(banned, words_of(name)))
     }
     assert named | classes == set()
@@ -66,7 +67,7 @@ def test_nothing_of_ours_is_called_backend():
         relative(path): {name for name in names_in(path) if "backend" in words_of(name)}
         - BACKEND_OF_OTHERS.get(relative(path), set())
         for path in SOURCES
-        if b"backend" in path.read_bytes().lower()
+        if b"backend" in content(path).lower()
     }
     assert {path: names for path, names in found.items() if names} == {}
 
@@ -74,7 +75,7 @@ def test_nothing_of_ours_is_called_backend():
 def test_nothing_is_left_to_do():
     marks = re.compile(rb"\b(TO" rb"DO|FIX" rb"ME)\b")
     texts = [*PROGRAMS, *files("*.md", "docs/**/*.md", "*/README.md", "jobs/**/*.yaml", "*.toml")]
-    assert [relative(path) for path in texts if marks.search(path.read_bytes())] == []
+    assert [relative(path) for path in texts if marks.search(content(path))] == []
 
 
 def test_only_launcher_is_a_package():
@@ -105,6 +106,11 @@ def test_a_framework_has_a_job_to_try_it_and_a_place_in_the_docs(name):
 @pytest.mark.parametrize("name", clusters.names())
 def test_a_kind_of_cluster_has_a_place_in_the_docs(name):
     assert f"`{name}`" in (ROOT / "docs/architecture.md").read_text()
+
+
+@functools.cache
+def content(path):
+    return path.read_bytes()
 
 
 def names_in(path):

@@ -6,7 +6,7 @@ import pytest
 
 from launcher.clusters import _attaching, _bundle
 from launcher.clusters._ray_jobs import RayJob
-from launcher.errors import ConflictError, LauncherError, SpecError, UnreachableError
+from launcher.errors import ConflictError, LauncherError, UnreachableError
 from launcher.executor import hosting
 
 
@@ -80,14 +80,6 @@ def test_a_ray_that_takes_a_node_for_each_bundle_will_do(version):
 def test_an_older_ray_is_refused_with_both_versions(version):
     with pytest.raises(ConflictError, match=rf"{version}; launcher needs 2\.49"):
         _attaching.check_version(Ray(version))
-
-
-def test_a_loopback_address_is_refused_for_nodes_that_are_elsewhere():
-    with pytest.raises(SpecError) as caught:
-        _attaching.check_reach("http://127.0.0.1:15000", "http://192.0.2.7:8265")
-    assert "--with-server" in caught.value.hint
-    _attaching.check_reach("http://127.0.0.1:15000", "http://127.0.0.1:8265")
-    _attaching.check_reach("http://192.0.2.9:15000", "http://192.0.2.7:8265")
 
 
 def test_a_job_carries_the_order_and_says_whose_it_is():

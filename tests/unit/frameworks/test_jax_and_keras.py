@@ -56,6 +56,13 @@ def test_jax_is_told_coordinator_number_and_id_in_the_ways_it_knows(launch: Laun
 
 
 @pytest.mark.parametrize("launch", [LAUNCH, on("jax")], ids=["jax", "keras"])
+def test_jax_finds_its_coordinator_there_because_rank_0_starts_first(launch: Launch) -> None:
+    assert load(launch.framework).head_start_s(launch) > 0.2
+    assert load("keras").head_start_s(on("torch")) == 0.0
+    assert load("pytorch").head_start_s(replace(LAUNCH, framework="pytorch")) == 0.0
+
+
+@pytest.mark.parametrize("launch", [LAUNCH, on("jax")], ids=["jax", "keras"])
 def test_a_process_of_jax_sees_its_own_gpus_and_takes_them_all(launch: Launch) -> None:
     found = [env["CUDA_VISIBLE_DEVICES"] for env in environments(launch)]
     assert found == ["0,1", "2,3", "4,5", "6,7"]

@@ -104,6 +104,7 @@ OTHER_GANGS = [
     {"nodes": 2},
     {"workers_per_node": 1},
     {"uneven": True},
+    {"fewest": 1},
 ]
 
 

@@ -47,7 +47,8 @@ def test_no_node_is_overcommitted_and_every_gang_is_whole(state):
                 assert units <= round(node.total.get(name, 0) * UNITS)
     wanted = {job.job_id: job for job in state.waiting}
     for one in decisions.placements:
-        assert sum(dict(one.workers_by_node).values()) == wanted[one.job_id].resources.workers
+        gang, size = wanted[one.job_id].resources, sum(dict(one.workers_by_node).values())
+        assert gang.smallest.workers <= size <= gang.workers
         assert wanted[one.job_id].cluster in {"any", one.cluster}
         assert wanted[one.job_id].not_before <= NOW
 
@@ -90,12 +91,10 @@ def test_a_blocked_job_is_passed_only_where_it_has_no_place(state):
     scheduler = scheduler_of(state)
     decisions = scheduler.decide(NOW)
     now = scheduler_of(carried_out(state, decisions))
-    blocked = {one.job.job_id for one in scheduler.last.reservations.values()}
-    for job in state.waiting:
-        if job.job_id in blocked:
-            for floor in now.floors.values():
-                if floor.view.is_live and job.cluster in {"any", floor.name}:
-                    assert not has_place(job.resources, floor.free)
+    for job in {one.job.job_id: one.job for one in scheduler.last.reservations.values()}.values():
+        for floor in now.floors.values():
+            if floor.view.is_live and job.cluster in {"any", floor.name}:
+                assert not has_place(job.resources, floor.free)
 
 
 @given(worlds())
@@ -194,7 +193,8 @@ def waiting_again(one):
     from launcher.scheduler.state import Waiting
 
     return Waiting(
-        one.job_id, one.name, one.priority, one.submitted_at, NOW, 0.0, "any", one.resources,
+        one.job_id, one.name, one.priority, one.submitted_at, NOW, 0.0, "any",
+        one.wish or one.resources,
         one.project, one.user, one.lasts_s, one.preemptible,
     )  # fmt: skip
 

@@ -31,6 +31,10 @@ def gangs(draw):
         workers = (nodes or each) * draw(st.integers(1, 3))
     elif nodes:
         workers = max(workers, nodes)
+    fewest = None
+    if not (nodes and each) and draw(st.integers(0, 3)) == 0:
+        step = 1 if uneven else nodes or each or 1
+        fewest = step * draw(st.integers(-(-(nodes or 1) // step), workers // step))
     kinds = ["pack"] if nodes or each else ["pack", "spread", "single_node"]
     return Resources(
         workers=workers,
@@ -43,6 +47,7 @@ def gangs(draw):
         nodes=nodes,
         workers_per_node=each,
         uneven=uneven,
+        fewest=fewest,
     )
 
 
@@ -123,7 +128,7 @@ def worlds(draw, waiting=6, running=5):
         where = place(job.resources, room)
         if where is not None:
             since = NOW - draw(st.sampled_from([1.0, 30.0, 3000.0, 90_000.0]))
-            saved = draw(st.none() | st.floats(since, NOW))
+            saved = draw(st.none() | st.just(NOW) | st.floats(since, NOW))
             ending = draw(st.integers(0, 5)) == 0
             more = {"saved_at": saved, "is_ending": ending}
             held.append(as_running(job, view.name, where, since, **more))
@@ -133,3 +138,25 @@ def worlds(draw, waiting=6, running=5):
     }
     queue = tuple(draw(jobs(number)) for number in range(draw(st.integers(0, waiting))))
     return State(tuple(clusters), queue, tuple(held), draw(projects()), tuple(past.values()))
+
+
+@st.composite
+def elastic_worlds(draw):
+    """One cluster on which elastic gangs run that saved just now, some of them small."""
+    nodes = draw(node_views(cluster="lab", count=st.integers(1, 3)))
+    view, held = ClusterView("lab", nodes), []
+    for number in range(draw(st.integers(1, 5))):
+        most = draw(st.integers(1, 6))
+        gang = Resources(most, fewest=draw(st.integers(1, most)), uneven=draw(st.booleans()))
+        job = replace(draw(jobs(f"r{number}", gang)), cluster="lab")
+        room = Room.whole(nodes)
+        for other in held:
+            room.take(other.resources, other.workers_by_node)
+        where = place(gang.of(draw(st.integers(gang.fewest, most))), room)
+        if where is not None:
+            ending = draw(st.integers(0, 9)) == 0
+            more = {"saved_at": NOW - 1, "grows_from": NOW - 1, "is_ending": ending}
+            one = as_running(job, "lab", where, NOW - 5000, **more)
+            held.append(replace(one, wish=gang if one.resources.workers < most else None))
+    queue = tuple(draw(jobs(number)) for number in range(draw(st.integers(0, 2))))
+    return State((view,), queue, tuple(held), draw(projects()))

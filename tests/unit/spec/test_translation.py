@@ -59,6 +59,16 @@ def settings(line: str) -> dict[str, Any]:
             "python -m torch.distributed.launch --use_env --nproc_per_node 2 train.py",
             "entrypoint: train.py\nresources:\n  workers: 2\n",
         ),
+        (
+            "torchrun --nnodes 1:4 --nproc-per-node 2 --max-restarts 3 train.py",
+            ("entrypoint: train.py\nresources:\n  workers:\n    min: 2\n    max: 8\n"
+            "  workers_per_node: 2\nretries:\n  max: 3\n"),
+        ),
+        (
+            "torchrun --nnodes=1:3 train.py",
+            ("entrypoint: train.py\nresources:\n  workers:\n    min: 1\n    max: 3\n"
+            "  workers_per_node: 1\n"),
+        ),
         ("torchrun train.py --nproc-per-node 9", "entrypoint: train.py --nproc-per-node 9\n"),
         ("torchrun --shutdown-timeout 90 -- train.py", "entrypoint: train.py\ntimeouts:\n"),
         (

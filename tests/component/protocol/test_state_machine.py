@@ -1,7 +1,7 @@
 """Random schedules of everything that can go wrong, over the simulated world.
 
 The short form is for every run of the tests. The long one, 10,000 schedules, is marked slow:
-`pytest -m slow tests/unit/protocol`. A schedule that fails is printed as calls of the world's
+`pytest -m slow tests/component/protocol`. A schedule that fails is printed as calls of the world's
 methods; shrunk, it becomes a test in test_schedules.py.
 """
 

@@ -10,7 +10,7 @@ from in_process import Browser
 from players import TOKEN, Agent, Clock, Executor, Server, node
 from sqlalchemy import Engine, event
 
-from launcher.server.app import make_app
+from launcher.server.app import life_of, make_app
 from launcher.server.floor import Floor
 from launcher.server.settings import Settings
 from launcher.store import open_store
@@ -55,10 +55,8 @@ def running(folder, store, routes):
         patch.setattr("launcher.server.app.schedule_for_ever", rest)
         patch.setattr("launcher.server.app.retain_for_ever", rest)
         patch.setattr("launcher.server.app.send_for_ever", rest)
-        app = make_app(store, settings, Floor(monotonic))
-        routes.state = app.state
-        with Browser(routes, living=app) as browser:
-            yield Server(browser, app, Clock(1_700_000_000.0), monotonic)
+        with Browser(routes, life_of(store, settings, Floor(monotonic))) as browser:
+            yield Server(browser, routes, Clock(1_700_000_000.0), monotonic)
 
 
 async def rest(*_):

@@ -1,10 +1,15 @@
 """POST /jobs and what it refuses."""
 
 import sys
-import threading
+from dataclasses import replace
 
 import pytest
 from players import SPEC, Executor, node, sha256
+
+from launcher.errors import ConflictError, SpecError
+from launcher.server.submitting import Submitting, Wish
+from launcher.spec.judge import spec_from_data
+from launcher.store import jobs
 
 
 def test_a_submitted_job_waits_in_the_queue_with_its_whole_spec(server):
@@ -38,26 +43,54 @@ def test_another_key_and_no_key_give_another_job(server):
     assert len(ids) == 4
 
 
-def test_the_same_key_at_the_same_moment_gives_one_job(server, monkeypatch):
-    """The second request arrives while the first one has looked for the key and not yet stored."""
-    both_looked = threading.Barrier(2, timeout=20)
-    prospects = server.control.floor.prospects
+@pytest.fixture
+def submitting(server):
+    here = server.services
+    return Submitting(here.control, here.gauge, here.showing, embedded=True)
 
-    def meet(tx):
-        both_looked.wait()
-        return prospects(tx)
 
-    monkeypatch.setattr(server.control.floor, "prospects", meet)
-    replies = []
-    threads = [
-        threading.Thread(target=lambda: replies.append(server.submit(key="k1"))) for _ in range(2)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(reply.status for reply in replies) == [200, 201]
-    assert len({reply.json()["id"] for reply in replies}) == 1
+def wish(key=None, **more):
+    spec = {name: more.pop(name) for name in set(more) & {"resources", "project", "array"}}
+    return Wish(spec_from_data(SPEC | spec), "ada", key, **more)
+
+
+def test_the_same_key_at_the_same_moment_gives_one_job(submitting):
+    first, other, again = submitting.take([wish("k1"), wish("k2"), wish("k1")])
+    assert [one.is_new for one in (first, other, again)] == [True, True, False]
+    assert (again.job.id, other.job.id != first.job.id) == (first.job.id, True)
+
+
+def test_one_that_is_refused_keeps_no_other_from_being_stored(server, submitting, executor):
+    before, refused, after = submitting.take(
+        [wish("k1"), wish("k2", resources={"workers": 9}), wish("k3", hold=True)]
+    )
+    assert isinstance(refused, SpecError)
+    shown = {job["id"]: job["state"] for job in server.get("/jobs")["jobs"]}
+    assert shown == {before.job.id: "QUEUED", after.job.id: "HELD"}
+    assert submitting.take([wish("k2")])[0].is_new
+
+
+def test_those_of_one_moment_count_against_the_quota_of_their_project(server, submitting):
+    server.ask("PUT", "/projects/vision", data={"queued": 3})
+    taken = submitting.take([wish(project="vision", array=array) for array in (None, "0-1", None)])
+    assert [isinstance(one, ConflictError) for one in taken] == [False, False, True]
+
+
+def test_what_breaks_the_transaction_of_several_breaks_only_its_own(
+    server, submitting, monkeypatch
+):
+    insert_all = jobs.insert_all
+
+    def broken(tx, new, keys):
+        insert_all(tx, new, keys)
+        if any(job.user == "bob" for job in new):
+            raise RuntimeError("a bug")
+
+    monkeypatch.setattr(jobs, "insert_all", broken)
+    wishes = [wish("k1"), replace(wish("k2"), user="bob"), wish("k3")]
+    first, bad, last = submitting.take(wishes)
+    assert isinstance(bad, RuntimeError)
+    assert {job["id"] for job in server.get("/jobs")["jobs"]} == {first.job.id, last.job.id}
 
 
 def test_a_package_that_was_not_uploaded_is_refused(server):

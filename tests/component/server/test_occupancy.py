@@ -27,6 +27,33 @@ def test_the_queue_is_told_in_its_order_with_reasons(server, executor):
     assert seen["now"] == server.wall.now
 
 
+def test_who_waits_for_something_else_is_told_behind_the_queue(server, executor):
+    held = server.new_job(name="held")
+    server.wall.now += 1
+    after = server.new_job(name="after", after=[held])
+    waits = server.new_job(name="waits", resources={"workers": 8})
+    executor.report(node("n1", free=0), node("n2"))
+    server.ask("POST", "/queue/hold", data={"jobs": [held], "user": "ada"})
+    server.cycle()
+    seen = server.get("/occupancy")["waiting"]
+    assert [one["job"] for one in seen] == [waits, held, after]
+    assert [one["position"] for one in seen] == [1, None, None]
+    assert [one["reason"] for one in seen[1:]] == ["held by ada", f"waits for {held} to succeed"]
+
+
+def test_of_a_long_queue_its_beginning_is_told_and_how_many_more_wait(server, monkeypatch):
+    monkeypatch.setattr("launcher.server.occupancy._SHOWN", 2)
+    first = server.new_job()
+    server.wall.now += 1
+    for _ in range(4):
+        server.new_job()
+    server.cycle()
+    seen = server.get("/occupancy")
+    assert [one["position"] for one in seen["waiting"]] == [1, 2]
+    assert seen["waiting"][0]["job"] == first
+    assert seen["more"] == 3
+
+
 def test_a_cluster_that_is_silent_shows_no_nodes(server, executor):
     Executor(server, "other").report(node("far"))
     server.monotonic.now += 100

@@ -94,8 +94,8 @@ class _Tables:
     def save_nodes(self, *_: object) -> bool:
         return True
 
-    def unreleased(self, tx: Database, _: str) -> list[Allocation]:
-        return [a for a in tx.allocations.values() if a.state is not AllocationState.GONE]
+    def fence(self, tx: Database, _: str) -> int:
+        return tx.fence
 
     def allocation(self, tx: Database, identity: str) -> Allocation | None:
         return tx.allocations.get(identity)
@@ -110,6 +110,24 @@ class _Tables:
 TABLES = _Tables()
 
 
+class Books:
+    """As launcher.server.books.Books, in step with the dictionary at every moment."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def known(self, job_id: str) -> Job | None:
+        return self._database.jobs.get(job_id)
+
+    def held_on(self, _: str) -> list[tuple[Allocation, Job]]:
+        held = self._database.allocations.values()
+        return [
+            (one, self._database.jobs[one.job_id])
+            for one in held
+            if one.state is not AllocationState.GONE
+        ]
+
+
 class Control:
     """As launcher.server.control.Control, over the dictionary."""
 
@@ -117,6 +135,7 @@ class Control:
         self.database, self.clock, self.floor = database, clock, floor
         self.store = SimpleNamespace(begin=self._open, read=self._open, server_id="it")
         self.notifier = SimpleNamespace(notify=lambda *_: None)
+        self.books = Books(database)
 
     @contextmanager
     def _open(self) -> Iterator[Database]:
@@ -134,8 +153,13 @@ class Control:
             self.database.save(change.job)
         return self.database.jobs[job_id]
 
+    def advance(self, job: Job, step: Callable[[Job], Change]) -> None:
+        change = step(job)
+        if change.job != job or change.events:
+            self.change(job.id, lambda job, _: step(job))
+
     def note_given_back(self, allocation_id: str) -> None:
-        """No books are kept here: placements know no limits."""
+        """The books here are the dictionary."""
 
     def job_token(self, job_id: str) -> str:
         return f"token of {job_id}"

@@ -10,6 +10,7 @@ import pytest
 from launcher.clusters import _processes
 from launcher.errors import NotFoundError
 from launcher.executor.ranks import RankStart
+from launcher.executor.redacting import Redactor
 from launcher.executor.visiting import Visiting
 from launcher.executor.visitor import Visitor, environment_of, shell_of
 from launcher.model.visit import STDERR, STDOUT, FrameReader, VisitEnd, VisitOrder
@@ -120,6 +121,18 @@ def test_input_reaches_the_command_to_its_end(visiting, server):
     visiting.obey([order("wc", "-c", stdin=True)])
     assert server.end_of() == VisitEnd(0)
     assert server.told(STDOUT).strip() == b"300003"
+
+
+def test_no_secret_of_the_job_comes_back_on_any_output(server, start):
+    start.env["TOKEN"] = "s3cr3t-value"
+    visiting = Visiting(lambda: server, Redactor(["s3cr3t-value"]))
+    visiting.open(1, [start])
+    halves = "printf s3cr3t-; sleep 0.1; echo value; echo ends with s3c >&2"
+    visiting.obey([order("bash", "-c", f"env | grep TOKEN; echo $TOKEN >&2; {halves}")])
+    assert server.end_of() == VisitEnd(0)
+    assert server.told(STDOUT) == b"TOKEN=************\n************\n"
+    assert server.told(STDERR) == b"************\nends with s3c\n"
+    visiting.close()
 
 
 def test_signals_are_sent_once_each(visiting, server):

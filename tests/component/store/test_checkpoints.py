@@ -177,7 +177,7 @@ def test_parts_doubled_and_in_any_order_make_one_checkpoint(
     shared_store: Store, order: list[int], again: list[int]
 ) -> None:
     with shared_store.begin() as tx:
-        job_id = f"any-{len(jobs.active(tx))}"
+        job_id = f"any-{len(list(jobs.active(tx)))}"
         jobs.insert(tx, _job(job_id), None)
     told = []
     for rank in [*again[:2], *order, *again[2:], *order]:

@@ -8,6 +8,7 @@ import pytest
 from launcher.executor import wishes
 from launcher.executor.building import Builder, found_uv, last_words, uv_environment
 from launcher.executor.environments import Environments
+from launcher.executor.indexes import lines_for_pip, pip_from_uv, uv_from_pip
 from launcher.executor.preparing import SetupError
 from launcher.executor.pythons import interpreter
 from launcher.model.launch import Requirements
@@ -197,20 +198,40 @@ def test_where_there_is_no_uv_pip_brings_it_once(tmp_path, monkeypatch):
 
     environments = Environments(tmp_path / "all")
     for _ in range(2):
-        one = Builder(environments, run, {}, commands.log, lambda: None)
+        sources = ["--index-url http://wheels:8900/simple", "--pre"]
+        one = Builder(environments, run, {}, commands.log, lambda: None, sources=sources)
         one.make("/python", tmp_path / "lock", tmp_path / "env")
         one.close()
     python = str(environments.made("uv").folder / "bin" / "python")
-    pip = [command for command in commands.run if command[:3] == [python, "-m", "pip"]]
-    assert [command[-1] for command in pip] == ["uv"]
+    [pip] = [command for command in commands.run if command[:3] == [python, "-m", "pip"]]
+    assert Path(pip[-1]).read_text().splitlines() == [
+        "--index-url http://wheels:8900/simple",
+        "--trusted-host wheels",
+        "uv",
+    ]
     assert commands.run[-1][0] == str(environments.made("uv").folder / "bin" / "uv")
+
+
+def test_pip_looks_where_uv_would_and_trusts_plain_http_as_uv_does():
+    env = {"PIP_FIND_LINKS": "http://a:1/wheels https://b/wheels"}
+    lines = ["-f http://c/x", "--pre", "--no-index", "--index-url https://d/simple"]
+    assert list(lines_for_pip(lines, env)) == [
+        "-f http://c/x",
+        "--no-index",
+        "--index-url https://d/simple",
+        "--trusted-host c",
+        "--trusted-host a",
+    ]
+    own = {"UV_INDEX": "corp=https://e/simple", "PIP_INDEX_URL": "https://mine"}
+    assert pip_from_uv(own) == {"PIP_EXTRA_INDEX_URL": "https://e/simple"}
+    assert uv_from_pip({"PIP_INDEX_URL": "https://a", "UV_DEFAULT_INDEX": "https://b"}) == {}
 
 
 def test_a_node_that_cannot_have_uv_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setattr("launcher.executor.building.found_uv", lambda _: None)
     commands = Commands(tmp_path / "log", (1, "No module named ensurepip\n"))
     one = Builder(Environments(tmp_path / "all"), commands, {}, commands.log, lambda: None)
-    with pytest.raises(SetupError, match="put uv on the PATH of its nodes: No module named"):
+    with pytest.raises(SetupError, match=r"put uv on the PATH of the nodes, .*: No module named"):
         one.make("/python", tmp_path / "lock", tmp_path / "env")
 
 
@@ -218,6 +239,7 @@ def test_uv_is_told_pips_index_and_no_other_environment():
     env = {"PIP_INDEX_URL": "https://example.org", "VIRTUAL_ENV": "/x", "UV_CACHE_DIR": "/mine"}
     told = uv_environment(env, cache="/ours")
     assert told["UV_INDEX_URL"] == "https://example.org"
+    assert uv_environment({"UV_FIND_LINKS": "/a,/b"}, cache="")["PIP_FIND_LINKS"] == "/a /b"
     assert told["UV_CACHE_DIR"] == "/mine"
     assert "VIRTUAL_ENV" not in told
 

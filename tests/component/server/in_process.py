@@ -75,13 +75,13 @@ class Stream:
 
 
 class Browser:
-    """Sends requests to an application whose life lasts as long as this is entered.
+    """Sends requests to an application that lives as long as this is entered.
 
-    `living`: the application that lives, where another one with its state answers.
+    `life`: its lifespan, if another than it was made with.
     """
 
-    def __init__(self, app, living=None):
-        self._app, self._life = app, living or app
+    def __init__(self, app, life=None):
+        self._app, self._life = app, life or app.router.lifespan_context
         self._begun, self._end = threading.Event(), asyncio.Event()
         self._loop = None
         # `asyncio.run`, as under a real server: anyio keeps its threads as long as that lasts.
@@ -98,7 +98,7 @@ class Browser:
 
     async def _live(self):
         self._loop = asyncio.get_running_loop()
-        async with self._life.router.lifespan_context(self._life):
+        async with self._life(self._app):
             self._begun.set()
             await self._end.wait()
 

@@ -41,7 +41,8 @@ class Server:
     """The application in this process. Its scheduler runs when `cycle` is called, and only then."""
 
     def __init__(self, browser, app, wall, monotonic):
-        self.browser, self.wall, self.monotonic = browser, wall, monotonic
+        self.browser, self.app = browser, app
+        self.wall, self.monotonic = wall, monotonic
         self.services = app.state.services
         self.control, self.store = self.services.control, self.services.control.store
         self.control.clock = wall

@@ -11,7 +11,7 @@ def shared(server, monkeypatch):
     """The same server, as one that is no user's own."""
     settings = replace(server.services.settings, embedded=False)
     services = replace(server.services, settings=settings)
-    monkeypatch.setattr(server.browser._life.state, "services", services)
+    monkeypatch.setattr(server.app.state, "services", services)
     return server
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from launcher.scheduler.state import Placement
 from launcher.server import scheduling
 from launcher.server.books import Books
@@ -14,7 +16,8 @@ def test_a_server_that_starts_again_decides_the_same(server, executor, job):
     fresh = Books(server.store, server.control.floor)
     assert fresh.decide(now) == kept.decide(now)
     assert [fresh.why(one, now) for one in jobs] == [kept.why(one, now) for one in jobs]
-    assert fresh.in_turn(now) == kept.in_turn(now)
+    assert fresh.in_turn(now, 9) == kept.in_turn(now, 9)
+    assert fresh.held_on("local") == kept.held_on("local")
 
 
 def test_what_jobs_of_a_name_took_is_expected_of_those_that_wait(server, agent):
@@ -52,6 +55,41 @@ def test_who_left_the_queue_is_not_decided_on_any_more(server, executor):
     job = server.new_job()
     server.order("cancel", job)
     books = server.control.books
-    assert books.in_turn(server.wall.now) == []
+    assert books.in_turn(server.wall.now, 9) == []
     server.control.grant([Placement(job, "local", (("n1", 2),))])
     assert server.show(job)["state"] == "CANCELLED"
+
+
+def test_gangs_granted_together_are_as_those_granted_alone(server, executor):
+    jobs = [server.new_job(resources={"workers": 2}) for _ in range(3)]
+    now = server.wall.now
+    server.control.grant([Placement(one, "local", (("n1", 2),)) for one in [*jobs[:2], "gone"]])
+    server.control.grant([Placement(jobs[2], "local", (("n2", 2),))])
+    shown = [server.show(one) for one in jobs]
+    assert {one["state"] for one in shown} == {"STARTING"}
+    assert [one["attempts"][0]["granted_at"] for one in shown] == [now] * 3
+    assert [one["nodes"][0]["node_id"] for one in shown] == ["n1", "n1", "n2"]
+    stories = [
+        [event["kind"] for event in server.get(f"/jobs/{one}/events")["events"]] for one in jobs
+    ]
+    assert stories[0] == stories[1] == stories[2]
+    assert {one["id"].rpartition(".")[0] for one in executor.desired()["allocations"]} == set(jobs)
+
+
+def test_two_changes_of_a_quota_reach_the_books_in_the_order_in_which_they_are_stored(
+    server, monkeypatch
+):
+    projects, books = server.services.projects, server.control.books
+    set_projects, second = books.set_projects, []
+
+    def slow(known):
+        if not second:
+            second.append(threading.Thread(target=projects.change, args=("vision", {"gpus": 2.0})))
+            second[0].start()
+            second[0].join(0.05)
+        set_projects(known)
+
+    monkeypatch.setattr(books, "set_projects", slow)
+    projects.change("vision", {"gpus": 1.0})
+    second[0].join()
+    assert books._scheduler.shares.project("vision").gpus == 2.0
