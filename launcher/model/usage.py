@@ -52,13 +52,13 @@ def usage_of(before: Job, after: Job) -> Usage | None:
     span = _span(before, after)
     if span is None or after.allocation is None:
         return None
-    ranks = sum(slot.ranks for slot in after.allocation.slots)
-    each, seconds = after.resources.per_rank(), held_s(*span)
+    workers = after.allocation.workers
+    each, seconds = after.resources.per_worker(), held_s(*span)
     return Usage(
         after.project,
         after.user,
-        gpu_s=ranks * each.get("GPU", 0.0) * seconds,
-        cpu_s=ranks * each.get("CPU", 0.0) * seconds,
+        gpu_s=workers * each.get("GPU", 0.0) * seconds,
+        cpu_s=workers * each.get("CPU", 0.0) * seconds,
         at=span[1],
     )
 

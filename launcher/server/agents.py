@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from secrets import token_hex
@@ -37,8 +38,9 @@ class Agents:
         self._clock = clock
         self._started = clock()
         self._instance = token_hex(4)
-        self._answered: dict[tuple[str, int], float] = {}
-        """When each agent's lease was renewed last; after a restart, the restart counts."""
+        self._answered: defaultdict[str, dict[int, float]] = defaultdict(dict)
+        """By allocation, when each agent's lease was renewed last; after a restart, the restart
+        counts."""
 
     def setup(self, job_id: str, wanted: str) -> AgentSetup:
         """What an agent of the allocation needs once.
@@ -65,7 +67,7 @@ class Agents:
         """Take an agent's status, and answer with its orders, which renews its lease."""
         number = _number_of(status.allocation, job_id)
         # From when it came, not from when it is answered: the agent counts from before that.
-        self._answered[status.allocation, status.index] = self._clock()
+        self._answered[status.allocation][status.index] = self._clock()
         now = self._control.clock()
         job = self._control.change(
             job_id,
@@ -101,7 +103,11 @@ class Agents:
         return rules.weigh(job, number, report, unheard_s, now)
 
     def _renewed_at(self, job_id: str, number: int, index: int) -> float:
-        return self._answered.get((allocation_id(job_id, number), index), self._started)
+        return self._answered.get(allocation_id(job_id, number), {}).get(index, self._started)
+
+    def forget(self, allocation: str) -> None:
+        """It gave everything back: no agent of it is there any more."""
+        self._answered.pop(allocation, None)
 
     def expire(self, job: Job, now: float) -> Change:
         """Give up what this server has not heard for so long that it ended by itself."""
@@ -119,6 +125,8 @@ class Agents:
 def launch_of(job: Job, cluster: str) -> Launch:
     """A job as the agents of its allocation on that cluster shall launch it."""
     launch = to_launch(JobSpec.model_validate(job.spec), job.id, job.code)
+    gang = job.gang
+    launch = replace(launch, workers=gang.workers, replicas_per_rank=gang.replicas_per_rank)
     if job.array_id is not None:
         launch = replace(
             launch,

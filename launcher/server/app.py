@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.applications import Starlette
+from starlette.types import Lifespan
 
 from launcher import __version__
 from launcher.server.agents import Agents
@@ -51,69 +53,22 @@ from launcher.server.sealing import Sealer
 from launcher.server.secret import Secrets
 from launcher.server.settings import Settings
 from launcher.server.showing import Showing
+from launcher.server.submitting import Submitting
 from launcher.server.taking import Taking
+from launcher.server.together import Together
 from launcher.server.visits import Visits
 from launcher.store import Store
 
 
 def make_app(store: Store, settings: Settings, floor: Floor) -> FastAPI:
     """The application over an open store."""
-
-    @contextlib.asynccontextmanager
-    async def life(app: FastAPI) -> AsyncIterator[None]:
-        control = Control(
-            store,
-            Notifier(asyncio.get_running_loop()),
-            floor,
-            outbox=Outbox(settings.url).take,
-        )
-        with store.read() as tx:
-            floor.remember(tx)
-        secrets = Secrets(control, Sealer(settings.state_dir))
-        notices = Notices(control, secrets)
-        agents = Agents(control, output_limits=settings.output_limits, secrets=secrets)
-        committing = Committing(control)
-        attaching = Attaching(control, settings)
-        removing = Removing(control, committing)
-        visits, gauge = Visits(control), Gauge(settings.state_dir)
-        retaining = Retaining(control, committing, removing)
-        await asyncio.to_thread(removing.finish_pending)
-        await asyncio.to_thread(store.metrics.read_kept)
-        app.state.services = Services(
-            settings,
-            control,
-            agents,
-            committing,
-            Executors(control, agents),
-            Showing(control, settings, time.time(), attaching.note, gauge),
-            Outputs(control, committing, settings.output_limits),
-            removing,
-            Taking(control, retaining.log_size),
-            gauge,
-            retaining,
-            attaching=attaching,
-            secrets=secrets,
-            notices=notices,
-            visits=visits,
-            projects=Projects(control),
-        )
-        loops = [
-            asyncio.create_task(schedule_for_ever(control, agents)),
-            asyncio.create_task(keep_attached(attaching)),
-            asyncio.create_task(retain_for_ever(retaining)),
-            asyncio.create_task(send_for_ever(notices, control)),
-        ]
-        try:
-            yield
-        finally:
-            for loop in loops:
-                loop.cancel()
-            await asyncio.wait(loops)
-            await visits.close()
-
     # Its API page brings its own assets: nothing is asked from another origin.
     app = FastAPIOffline(
-        docs_url="/docs", redoc_url=None, title="launcher", version=__version__, lifespan=life
+        docs_url="/docs",
+        redoc_url=None,
+        title="launcher",
+        version=__version__,
+        lifespan=life_of(store, settings, floor),
     )
     for group in (
         system.open_router,
@@ -142,3 +97,64 @@ def make_app(store: Store, settings: Settings, floor: Floor) -> FastAPI:
     answer_errors(app)
     app.add_middleware(Noticing)
     return app
+
+
+def life_of(store: Store, settings: Settings, floor: Floor) -> Lifespan[Starlette]:
+    """What lives as long as an application: the services in its state, and their loops."""
+
+    @contextlib.asynccontextmanager
+    async def life(app: Starlette) -> AsyncIterator[None]:
+        control = Control(
+            store,
+            Notifier(asyncio.get_running_loop()),
+            floor,
+            outbox=Outbox(settings.url).take,
+        )
+        with store.read() as tx:
+            floor.remember(tx)
+        secrets = Secrets(control, Sealer(settings.state_dir))
+        notices = Notices(control, secrets)
+        agents = Agents(control, output_limits=settings.output_limits, secrets=secrets)
+        committing = Committing(control)
+        attaching = Attaching(control, settings)
+        removing = Removing(control, committing)
+        visits, gauge = Visits(control), Gauge(settings.state_dir)
+        retaining = Retaining(control, committing, removing)
+        showing = Showing(control, settings, time.time(), attaching.note, gauge)
+        submitting = Submitting(control, gauge, showing, embedded=settings.embedded)
+        await asyncio.to_thread(removing.finish_pending)
+        await asyncio.to_thread(store.metrics.read_kept)
+        app.state.services = Services(
+            settings,
+            control,
+            agents,
+            committing,
+            Executors(control, agents),
+            showing,
+            Together(submitting.take),
+            Outputs(control, committing, settings.output_limits),
+            removing,
+            Taking(control, retaining.log_size),
+            gauge,
+            retaining,
+            attaching=attaching,
+            secrets=secrets,
+            notices=notices,
+            visits=visits,
+            projects=Projects(control),
+        )
+        loops = [
+            asyncio.create_task(schedule_for_ever(control, agents)),
+            asyncio.create_task(keep_attached(attaching)),
+            asyncio.create_task(retain_for_ever(retaining)),
+            asyncio.create_task(send_for_ever(notices, control)),
+        ]
+        try:
+            yield
+        finally:
+            for loop in loops:
+                loop.cancel()
+            await asyncio.wait(loops)
+            await visits.close()
+
+    return life

@@ -6,14 +6,14 @@ anew, and comes to the same.
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import math
 import threading
 from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TypeAlias
-
-from sqlalchemy import Connection
 
 from launcher.model.job import Allocation, AllocationState, Attempt, Job
 from launcher.model.project import Project, Usage
@@ -23,6 +23,7 @@ from launcher.scheduler.state import Decisions, Placement, Running, Waiting
 from launcher.server.floor import Floor
 from launcher.store import Store, checkpoints, durations, jobs, projects, usage
 
+_WAITS = frozenset({JobState.QUEUED, JobState.HELD})
 _COUNTED = frozenset({"up", "stopping"})
 """States of an allocation in which Ray's free amounts are without it already."""
 
@@ -49,6 +50,26 @@ class Tried:
     """Where, if not now, as far as that can be told."""
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """All that the scheduler's view of an allocation is made of."""
+
+    allocation: Allocation
+    job: Job
+    is_counted: bool
+    lasts_s: float | None
+    saved_at: float | None
+
+    def is_same(self, other: _Seen) -> bool:
+        """Cheap: jobs and allocations are never changed, but made anew."""
+        return (
+            self.allocation is other.allocation
+            and self.job is other.job
+            and (self.is_counted, self.lasts_s, self.saved_at)
+            == (other.is_counted, other.lasts_s, other.saved_at)
+        )
+
+
 class Books:
     """Thread-safe.
 
@@ -63,9 +84,15 @@ class Books:
         self._scheduler = Scheduler()
         self._active: dict[str, Job] = {}
         self._waiting: dict[str, Job] = {}
+        self._impatient: dict[str, Job] = {}
+        """Those of them that wait no longer than they want to."""
+        self._aside: dict[str, Job] = {}
+        """Those that wait for something else than resources."""
         self._held: defaultdict[str, dict[str, Allocation]] = defaultdict(dict)
         """By job, the allocations that were not given back, by id."""
         self._holder: dict[str, Job] = {}
+        self._looked_at: dict[str, _Seen] = {}
+        """What the scheduler was told of allocations, by id."""
         self._revisions: dict[str, int] = {}
         self._over: deque[str] = deque()
         self._learned: dict[_Name, float | None] = {}
@@ -84,9 +111,8 @@ class Books:
                 if job is not None:
                     self._held[job.id][allocation.id] = allocation
                     self._holder[job.id] = job
-            unended = jobs.active(tx)
-        for job in unended:
-            self.saw(job)
+            for job in jobs.active(tx):
+                self.saw(job)
 
     # --- being told ------------------------------------------------------------------------------
 
@@ -103,6 +129,9 @@ class Books:
                 self._holder[job.id] = job
             self._put(self._active, job, is_in=job.state in ACTIVE)
             self._put(self._waiting, job, is_in=job.is_eligible)
+            is_limited = job.is_eligible and job.policy.queue_timeout_s is not None
+            self._put(self._impatient, job, is_in=is_limited)
+            self._put(self._aside, job, is_in=job.state in _WAITS and not job.is_eligible)
             if job.is_eligible:
                 self._line_up(job)
             else:
@@ -119,6 +148,7 @@ class Books:
         job_id = allocation_id.rpartition(".")[0]
         with self._lock:
             self._scheduler.release(allocation_id)
+            self._looked_at.pop(allocation_id, None)
             held = self._held.get(job_id, {})
             held.pop(allocation_id, None)
             if not held:
@@ -131,7 +161,8 @@ class Books:
             for job_id in job_ids:
                 for allocation_id in list(self._held.get(job_id, {})):
                     self.released(allocation_id)
-                self._active.pop(job_id, None)
+                for where in (self._active, self._impatient, self._aside):
+                    where.pop(job_id, None)
                 job = self._waiting.pop(job_id, None)
                 if job is not None:
                     self._leave(job)
@@ -175,6 +206,7 @@ class Books:
                 job.user,
                 self._lasts_s(job),
                 job.policy.preemptible,
+                job.resizes,
             )
         )
 
@@ -214,12 +246,29 @@ class Books:
         with self._lock:
             return list(self._active.values())
 
+    def known(self, job_id: str) -> Job | None:
+        """A job that has not ended, or holds something still; without its spec."""
+        with self._lock:
+            found = self._active.get(job_id) or self._waiting.get(job_id)
+            return found or self._holder.get(job_id)
+
+    def held_on(self, cluster: str) -> list[tuple[Allocation, Job]]:
+        """What was not given back there, each with its job without its spec, oldest first."""
+        with self._lock:
+            found = [
+                (allocation, self._holder[job_id])
+                for job_id, held in self._held.items()
+                for allocation in held.values()
+                if allocation.cluster == cluster
+            ]
+        return sorted(found, key=lambda one: (one[0].created_at, one[0].job_id, one[0].number))
+
     def overdue(self, now: float) -> list[Job]:
         """Jobs that have waited for longer than they want to."""
         with self._lock:
             return [
                 job
-                for job in self._waiting.values()
+                for job in self._impatient.values()
                 if job.policy.queue_timeout_s is not None
                 and now - job.queued_at > job.policy.queue_timeout_s
             ]
@@ -234,8 +283,8 @@ class Books:
     def is_steady(self) -> bool:
         """Nobody waits, and whoever does not runs."""
         with self._lock:
-            running = all(job.state is JobState.RUNNING for job in self._active.values())
-            return running and not self._waiting
+            active = self._active.values()
+            return not self._waiting and all(job.state is JobState.RUNNING for job in active)
 
     def decide(self, now: float) -> Decisions:
         """One cycle, by what the clusters report now."""
@@ -260,10 +309,26 @@ class Books:
                 self._foreseen = now, self._scheduler.starts(_FORESEEN)
             return self._foreseen[1]
 
-    def in_turn(self, now: float) -> list[str]:
-        """Ids of the jobs that stand in the queue, in order."""
+    def in_turn(self, now: float, limit: int) -> list[Job]:
+        """The first jobs that stand in the queue, in order, without their specs."""
         with self._lock:
-            return [job.job_id for job in self._scheduler.in_turn(now)]
+            first = itertools.islice(self._scheduler.in_turn(now), limit)
+            return [self._waiting[job.job_id] for job in first]
+
+    def aside(self, now: float, limit: int) -> list[Job]:
+        """The first of those that wait and do not stand in the queue, by the time of submission.
+
+        They are held, wait for another job, for their turn in an array, or for a time.
+        """
+        with self._lock:
+            asleep = [job for job in self._waiting.values() if job.not_before > now]
+            found = [*self._aside.values(), *asleep]
+        return heapq.nsmallest(limit, found, key=lambda job: (job.submitted_at, job.id))
+
+    def count_waiting(self) -> int:
+        """How many jobs wait, for whatever."""
+        with self._lock:
+            return len(self._waiting) + len(self._aside)
 
     def try_out(self, job: Job, now: float) -> Tried:
         """What would become of a job if it were submitted now. Nothing is changed."""
@@ -294,23 +359,39 @@ class Books:
         return None
 
     def _look_at_clusters(self) -> None:
-        with self._store.read() as tx:
-            views = {view.name: view for view in self._floor.clusters(tx)}
-            saved = self._saved(tx)
+        views = {view.name: view for view in self._floor.clusters()}
+        saved = self._saved()
         for name in set(self._scheduler.floors) - set(views):
             self._scheduler.forget(name)
+            self._looked_at.clear()
         for view in views.values():
             self._scheduler.report(view)
         for job_id, held in self._held.items():
             for allocation in held.values():
                 if allocation.cluster in views:
-                    running = self._as_running(allocation, self._holder[job_id], saved.get(job_id))
-                    self._scheduler.hold(allocation.id, running)
+                    self._look_at(allocation, self._holder[job_id], saved.get(job_id))
 
-    def _saved(self, tx: Connection) -> dict[str, float]:
-        """When jobs that may be preempted saved last."""
-        able = [job.id for job in self._holder.values() if job.policy.preemptible]
-        return checkpoints.newest_commits(tx, able) if able and self._waiting else {}
+    def _look_at(self, allocation: Allocation, job: Job, saved_at: float | None) -> None:
+        """Tell the scheduler of an allocation, unless all that it would be told is as before."""
+        report = self._floor.state_of(allocation.cluster, allocation.id)
+        is_counted = report is not None and report.state in _COUNTED
+        seen = _Seen(allocation, job, is_counted, self._lasts_s(job), saved_at)
+        before = self._looked_at.get(allocation.id)
+        if before is None or not seen.is_same(before):
+            self._scheduler.hold(allocation.id, self._as_running(seen))
+            self._looked_at[allocation.id] = seen
+
+    def _saved(self) -> dict[str, float]:
+        """When jobs saved last that may be preempted, or that could grow."""
+        able = [
+            job.id
+            for job in self._holder.values()
+            if (job.policy.preemptible and self._waiting) or job.resources.is_elastic
+        ]
+        if not able:
+            return {}
+        with self._store.read() as tx:
+            return checkpoints.newest_commits(tx, able)
 
     @staticmethod
     def _held_since(allocation: Allocation, attempt: Attempt | None) -> float:
@@ -319,27 +400,34 @@ class Books:
             return allocation.created_at
         return attempt.granted_at if attempt.ended_at is None else attempt.ended_at
 
-    def _as_running(self, allocation: Allocation, job: Job, saved_at: float | None) -> Running:
-        report = self._floor.state_of(allocation.cluster, allocation.id)
-        of_a_rank, attempt = job.resources.replicas_per_rank, job.attempt
+    def _as_running(self, seen: _Seen) -> Running:
+        allocation, job = seen.allocation, seen.job
+        attempt, gang = job.attempt, job.resources.of(allocation.workers)
         is_its = attempt is not None and attempt.allocation == allocation.number
         return Running(
             job.id,
             job.name,
             allocation.cluster,
-            tuple((slot.node_id, slot.ranks * of_a_rank) for slot in allocation.slots),
-            job.resources,
-            is_counted=report is not None and report.state in _COUNTED,
+            tuple((slot.node_id, slot.workers) for slot in allocation.slots),
+            gang,
+            is_counted=seen.is_counted,
             project=job.project,
             user=job.user,
             priority=job.priority,
             submitted_at=job.in_line_since,
             since=self._held_since(allocation, attempt if is_its else None),
-            lasts_s=self._lasts_s(job),
-            saved_at=saved_at,
+            lasts_s=seen.lasts_s,
+            saved_at=seen.saved_at,
             preemptible=job.policy.preemptible,
             is_ending=not (allocation.is_wanted and is_its and attempt and not attempt.stopping),
+            wish=job.resources if gang.workers < job.resources.workers else None,
+            grows_from=_grows_from(job) if is_its else math.inf,
         )
+
+
+def _grows_from(job: Job) -> float:
+    started_at = job.attempt.started_at if job.attempt is not None else None
+    return math.inf if started_at is None else started_at + job.policy.resize_every_s
 
 
 def _name(job: Job) -> _Name:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeAlias
 
 from sqlalchemy import Connection
 
@@ -13,6 +14,8 @@ from launcher.server.dependents import consequences
 from launcher.store import events, jobs, usage
 
 Step = Callable[[Job, Connection], Change]
+_Stored: TypeAlias = tuple[Job, Job]
+"""A job before its change, and as it is stored now."""
 
 
 class Changing:
@@ -48,27 +51,45 @@ class Changing:
             NotFoundError: there is no such job.
         """
         job = self._get(self.tx, job_id)
-        # A stack, and no recursion: thousands of jobs may each wait for the one before.
-        following: list[Iterator[tuple[Job, Change]]] = [iter([(job, step(job, self.tx))])]
-        while following:
-            found = next(following[-1], None)
-            if found is None:
-                following.pop()
-                continue
-            before, change = found
-            if change.job != before or change.events:
-                after = self._store(before, change)
-                following.append(consequences(self.tx, before, after, self._now))
+        self._follow(self._store([(job, step(job, self.tx))]))
         return self.saved.get(job_id, job)
 
-    def _store(self, before: Job, change: Change) -> Job:
-        saved = jobs.save(self.tx, change.job)
-        events.append(self.tx, saved.id, change.events, self._now)
-        held = usage_of(before, change.job)
-        if held is not None:
-            self.past.append(usage.add(self.tx, held))
-        if self._outbox(self.tx, before, change.job, self._now):
-            self.wrote_message = True
-        self.saved[saved.id] = saved
-        self.told += [(saved.id, event) for event in change.events]
-        return saved
+    def take_all(self, steps: Mapping[str, Step]) -> None:
+        """`take` for several jobs, by id, which are read and stored together.
+
+        What follows for other jobs comes when all of them are stored. One that is not there any
+        more is passed over.
+        """
+        found = jobs.get_all(self.tx, steps.keys())
+        changes = [(job, steps[job_id](job, self.tx)) for job_id, job in found.items()]
+        self._follow(self._store(changes))
+
+    def _follow(self, stored: Iterable[_Stored]) -> None:
+        # A stack, and no recursion: thousands of jobs may each wait for the one before.
+        following = [self._consequences(before, after) for before, after in stored]
+        following.reverse()
+        while following:
+            change = next(following[-1], None)
+            if change is None:
+                following.pop()
+            else:
+                following += [self._consequences(*one) for one in self._store([change])]
+
+    def _consequences(self, before: Job, after: Job) -> Iterator[tuple[Job, Change]]:
+        return consequences(self.tx, before, after, self._now)
+
+    def _store(self, changes: Iterable[tuple[Job, Change]]) -> list[_Stored]:
+        """Stores those that changed something; gives these jobs before and after."""
+        real = [(job, change) for job, change in changes if change.job != job or change.events]
+        saved = jobs.save_all(self.tx, [change.job for _, change in real])
+        told = [(change.job.id, event) for _, change in real for event in change.events]
+        events.append_all(self.tx, told, self._now)
+        for before, change in real:
+            held = usage_of(before, change.job)
+            if held is not None:
+                self.past.append(usage.add(self.tx, held))
+            if self._outbox(self.tx, before, change.job, self._now):
+                self.wrote_message = True
+        self.saved |= {job.id: job for job in saved}
+        self.told += told
+        return [(before, after) for (before, _), after in zip(real, saved, strict=True)]

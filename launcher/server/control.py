@@ -6,27 +6,25 @@ import hashlib
 import hmac
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
 
 from launcher import names
-from launcher.errors import ConflictError, NotFoundError, SpecError
+from launcher.errors import ConflictError, NotFoundError
 from launcher.model import lifecycle, waiting
 from launcher.model.ending import Ending
 from launcher.model.job import AllocationState, Change, Event, Job, Policy, Resources
 from launcher.model.states import JobState
-from launcher.scheduler.fits import never_fits
 from launcher.scheduler.state import ANY, ClusterView, Placement
 from launcher.server import rules
 from launcher.server.books import Books
 from launcher.server.changing import Changing, Step
-from launcher.server.dependents import await_again, begin_after
+from launcher.server.dependents import await_again
 from launcher.server.floor import EMBEDDED, Floor
-from launcher.server.naming import expect_secrets
 from launcher.server.notify import (
     OUTBOX,
     SCHEDULE,
@@ -35,13 +33,11 @@ from launcher.server.notify import (
     job_of_topic,
     job_topic,
 )
-from launcher.server.origins import begin_from, resumes_from
-from launcher.server.quota import expect_quota
-from launcher.spec.array import elements_of
+from launcher.server.origins import resumes_from
 from launcher.spec.jobspec import JobSpec
-from launcher.spec.launch import decide_gpus, remarks
+from launcher.spec.launch import decide_gpus
 from launcher.spec.start import earliest
-from launcher.store import Store, arrays, events, jobs
+from launcher.store import Store, jobs
 
 log = logging.getLogger(__name__)
 
@@ -92,8 +88,7 @@ class Control:
             log.info("%s: %s", job_id, event.text)
         for past in changing.past:
             self.books.set_past(past)
-        for saved in changing.saved.values():
-            self._tell(saved)
+        self._tell(changing.saved.values())
         if changing.wrote_message:
             self.notifier.notify(OUTBOX)
 
@@ -106,11 +101,13 @@ class Control:
         if change.job != job or change.events:
             self.change(job.id, lambda job, _: step(job))
 
-    def _tell(self, job: Job) -> None:
-        self.books.saw(job)
-        topics = [job_topic(job.id), SCHEDULE]
-        if job.allocation is not None:
-            topics.append(cluster_topic(job.allocation.cluster))
+    def _tell(self, saved: Collection[Job]) -> None:
+        topics = {SCHEDULE} if saved else set()
+        for job in saved:
+            self.books.saw(job)
+            topics.add(job_topic(job.id))
+            if job.allocation is not None:
+                topics.add(cluster_topic(job.allocation.cluster))
         self.notifier.notify(*topics)
 
     def note_given_back(self, allocation_id: str) -> None:
@@ -136,70 +133,11 @@ class Control:
 
     # --- what people want ------------------------------------------------------------------------
 
-    def submit(
-        self,
-        spec: JobSpec,
-        *,
-        code: str,
-        user: str,
-        key: str | None,
-        python: str | None,
-        hold: bool = False,
-    ) -> tuple[Job, bool]:
-        """Queue a job; gives it and whether it is new. The same key gives the same job again.
-
-        Of an array all elements are queued, and the first one is given.
-
-        Args:
-            spec: validated.
-            code: sha256 of the packaged workdir, which was uploaded before; empty for none.
-            user: who submits.
-            key: idempotency key.
-            python: interpreter of the submitter, for a job that names none where it is placed on
-                the embedded cluster.
-            hold: it waits until it is released.
-
-        Raises:
-            SpecError: the package is missing, or no cluster could ever hold the gang, or its
-                project's quota cannot.
-            ConflictError: as many jobs of its project wait as its quota lets.
-        """
-        now = self.clock()
-        with self.store.read() as tx:
-            known = jobs.by_key(tx, key) if key else None
-            views = self.floor.prospects(tx)
-            if known:
-                return self.get(tx, known), False
-        self._expect_code(code)
-        spec = with_gpus(spec, views)
-        job = new_job(spec, code=code, user=user, python=python or "", now=now)
-        if hold:
-            job = waiting.hold(job, now, by=user).job
-        misfit = never_fits(job.resources, views, job.cluster)
-        if misfit is not None:
-            raise SpecError(misfit.message, hint=misfit.hint)
-        with self.store.begin() as tx:
-            known = jobs.by_key(tx, key) if key else None
-            if known:  # the same request, sent again while the first one was being answered
-                return self.get(tx, known), False
-            self._expect_code(code)  # once more: now nobody deletes it any more
-            if spec.from_job is not None:
-                job = begin_from(tx, job, spec.from_job)
-            if spec.after:
-                job = begin_after(tx, job, spec.after)
-            expect_secrets(tx, job)
-            group = elements_of(job, spec.array)
-            expect_quota(tx, job, len(group))
-            told = [Event("submitted", f"submitted by {user}")]
-            told += [Event("held", job.reason)] * (job.state is JobState.HELD)
-            told += [Event("remark", text) for text in remarks(spec)]
-            jobs.insert_all(tx, group, key)
-            arrays.await_others(tx, group)
-            events.append_to_all(tx, [one.id for one in group], told, now)
-        log.info("%s: submitted by %s", group[0].array_id or job.id, user)
-        for one in group:
-            self._tell(one)
-        return group[0], True
+    def queued(self, new: Iterable[Job]) -> None:
+        """New jobs were stored beside `change`."""
+        for job in new:
+            self.books.saw(job)
+        self.notifier.notify(SCHEDULE)
 
     def code_of(self, job: Job) -> str:
         """sha256 of its packaged workdir; empty for none.
@@ -213,17 +151,6 @@ class Control:
                 hint=f"submit it again from its folder; launcher show {job.id} tells when it went",
             )
         return job.code
-
-    def knows(self, key: str | None) -> bool:
-        """Whether a job was submitted with this idempotency key."""
-        if not key:
-            return False
-        with self.store.read() as tx:
-            return jobs.by_key(tx, key) is not None
-
-    def _expect_code(self, code: str) -> None:
-        if code and not self.store.blobs.has(code):
-            raise SpecError("the packaged workdir was not uploaded", hint="submit again")
 
     def cancel(self, job_id: str, *, by: str, force: bool) -> Job:
         now = self.clock()
@@ -293,9 +220,7 @@ class Control:
         """Carry out placements, but of jobs that moved on meanwhile."""
         now = self.clock()
         with self.changing() as changing:
-            for placement in placements:
-                with suppress(NotFoundError):  # removed meanwhile
-                    changing.take(placement.job_id, partial(_place, placement, now))
+            changing.take_all({one.job_id: partial(_place, one, now) for one in placements})
 
     def grant_in_place(self, job_id: str) -> Job:
         now = self.clock()
@@ -315,6 +240,21 @@ class Control:
             change = lifecycle.stop(job, Ending.PREEMPTED, now)
             number = job.attempt.number if job.attempt else None
             told = (Event("preempted", f"makes room for {by}", number),) if change.events else ()
+            return Change(change.job, told + change.events)
+
+        return self.change(job_id, step)
+
+    def grow(self, job_id: str, workers: int) -> Job:
+        """Let an elastic job save and stop, so that it goes on with more workers."""
+        now = self.clock()
+
+        def step(job: Job, _: Connection) -> Change:
+            if job.state is not JobState.RUNNING:
+                return Change(job)
+            change = lifecycle.stop(job, Ending.RESIZED, now)
+            number, has = job.attempt.number if job.attempt else None, job.gang.workers
+            text = f"grows from {has} to {workers} of {job.resources.workers} workers"
+            told = (Event("resized", text, number),) if change.events else ()
             return Change(change.job, told + change.events)
 
         return self.change(job_id, step)
@@ -364,7 +304,7 @@ def new_job(spec: JobSpec, *, code: str, user: str, python: str, now: float) -> 
         spec=dump,
         code=code,
         resources=Resources(
-            workers=wanted.workers,
+            workers=wanted.most,
             cpus_per_worker=wanted.cpus_per_worker,
             gpus_per_worker=wanted.gpus_per_worker or 0,
             memory_per_worker=wanted.memory_per_worker or 0,
@@ -376,6 +316,7 @@ def new_job(spec: JobSpec, *, code: str, user: str, python: str, now: float) -> 
             workers_per_node=wanted.workers_per_node,
             uneven=wanted.uneven,
             replicas_per_rank=spec.replicas_per_rank,
+            fewest=wanted.fewest,
         ),
         policy=Policy(
             max_retries=spec.retries.max,
@@ -389,6 +330,7 @@ def new_job(spec: JobSpec, *, code: str, user: str, python: str, now: float) -> 
             sets_up=spec.python.requirements is not None,
             own_python=python if may_stay_here else "",
             preemptible=spec.preemptible,
+            resize_every_s=spec.resize_every,
         ),
         submitted_at=now,
         queued_at=max(now, not_before),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -31,12 +32,26 @@ from launcher.server.notify import SCHEDULE
 from launcher.store import clusters, jobs
 
 
+class _Entry(NamedTuple):
+    """An allocation as its executor is told of it, and what that was made of."""
+
+    job: Job
+    allocation: Allocation
+    wanted: WantedAllocation
+    is_wanted: bool
+    """Else it is to be given back."""
+    digest: bytes
+    """Of what is told."""
+
+
 class Executors:
     """Synchronous; called from worker threads."""
 
     def __init__(self, control: Control, agents: Agents) -> None:
         self._control, self._agents = control, agents
         self._told_nodes: dict[str, object] = {}
+        self._entries: dict[str, dict[str, _Entry]] = {}
+        """By cluster and allocation, as they were told last."""
 
     def open_session(self, hello: Hello) -> Session:
         """Make the caller the one executor of its cluster.
@@ -65,41 +80,42 @@ class Executors:
 
     def desired(self, cluster: str, fence: int) -> Desired:
         """All that the cluster shall have, and all that it shall give back."""
-        wanted: list[WantedAllocation] = []
-        unwanted: list[WantedAllocation] = []
+        held = self._control.books.held_on(cluster)
         with self._control.store.read() as tx:
-            self._check_fence(clusters.get(tx, cluster), cluster, fence)
-            unreleased = jobs.unreleased(tx, cluster)
-            for allocation in (*unreleased, *self._brought_back(tx, cluster, unreleased)):
-                job = jobs.get(tx, allocation.job_id)
-                if job is None:
-                    continue
-                entry = self._entry(job, allocation)
-                is_wanted = allocation.state is AllocationState.WANTED
-                (wanted if is_wanted else unwanted).append(entry)
+            self._check_fence(tx, cluster, fence)
+            held += self._brought_back(tx, cluster, {allocation.id for allocation, _ in held})
+        known = self._entries.get(cluster, {})
+        entries = self._entries[cluster] = {
+            allocation.id: self._entry(job, allocation, known.get(allocation.id))
+            for allocation, job in held
+        }
+        wanted, unwanted = (
+            tuple(entry.wanted for entry in entries.values() if entry.is_wanted is kind)
+            for kind in (True, False)
+        )
         # That a request waits here proves no life: a dead executor's does too. Its reports do.
-        desired = Desired("", tuple(wanted), tuple(unwanted))
-        content = json.dumps(encode(desired), sort_keys=True).encode()
-        return replace(desired, version=hashlib.sha256(content).hexdigest()[:16])
+        parts = b"".join(entry.digest for entry in entries.values())
+        return Desired(hashlib.sha256(parts).hexdigest()[:16], wanted, unwanted)
 
     def _brought_back(
-        self, tx: Connection, cluster: str, unreleased: Sequence[Allocation]
-    ) -> Iterator[Allocation]:
+        self, tx: Connection, cluster: str, known: Collection[str]
+    ) -> Iterator[tuple[Allocation, Job]]:
         """What was given back and is there again: an old answer of ours was carried out late.
 
         Nothing of it is wanted, and nobody else would ever give it back.
         """
-        known = {allocation.id for allocation in unreleased}
-        for name in sorted(self._control.floor.held(cluster) - known):
+        for name in sorted(self._control.floor.held(cluster).difference(known)):
             allocation = jobs.allocation(tx, name)
             if allocation is not None and allocation.state is AllocationState.GONE:
-                yield allocation
+                job = jobs.get(tx, allocation.job_id)
+                if job is not None:
+                    yield allocation, job
 
     def take(self, report: Report) -> str:
         """Take an executor's report; gives the receipt that its next one shall carry."""
         floor, now = self._control.floor, self._control.clock()
         with self._control.store.read() as tx:
-            self._check_fence(clusters.get(tx, report.cluster), report.cluster, report.fence)
+            self._check_fence(tx, report.cluster, report.fence)
         was_live = floor.is_live(report.cluster)
         floor.heard(report.cluster, report)
         shape = [(node.node_id, node.total, node.free) for node in report.nodes]
@@ -131,7 +147,11 @@ class Executors:
             return change
 
         try:
-            self._control.change(job_id, step)
+            known = self._control.books.known(job_id)
+            if known is not None:
+                self._control.advance(known, lambda job: step(job, None))
+            else:
+                self._control.change(job_id, step)
         except NotFoundError:
             return  # an allocation of a server before a restored backup: it is left alone
         if held.state == "gone":
@@ -146,16 +166,26 @@ class Executors:
             if allocation is not None and allocation.state is AllocationState.STOPPING:
                 jobs.save_allocation(tx, replace(allocation, state=AllocationState.GONE))
         self._control.note_given_back(allocation_id)
+        self._agents.forget(allocation_id)
         self._control.notifier.notify(SCHEDULE, f"cluster:{cluster}")
 
-    def _entry(self, job: Job, allocation: Allocation) -> WantedAllocation:
-        per_rank = job.resources.per_rank()
+    def _entry(self, job: Job, allocation: Allocation, before: _Entry | None) -> _Entry:
+        """As it was the last time, if nothing changed since: there may be thousands."""
+        if before is not None and before.job is job and before.allocation is allocation:
+            return before
+        wanted = self._wanted(job, allocation)
+        is_wanted = allocation.state is AllocationState.WANTED
+        content = json.dumps([is_wanted, encode(wanted)], sort_keys=True).encode()
+        return _Entry(job, allocation, wanted, is_wanted, hashlib.sha256(content).digest())
+
+    def _wanted(self, job: Job, allocation: Allocation) -> WantedAllocation:
+        per_worker = job.resources.per_worker()
         nodes = tuple(
             WantedNode(
                 slot.index,
                 slot.node_id,
                 slot.ranks,
-                {name: amount * slot.ranks for name, amount in per_rank.items()},
+                {name: amount * slot.workers for name, amount in per_worker.items()},
                 slot.address,
                 rules.is_over(job, allocation, slot),
             )
@@ -164,8 +194,8 @@ class Executors:
         token = self._control.job_token(job.id)
         return WantedAllocation(allocation.id, job.id, token, nodes)
 
-    def _check_fence(self, known: clusters.Cluster | None, cluster: str, fence: int) -> None:
-        if known is None or known.fence != fence:
+    def _check_fence(self, tx: Connection, cluster: str, fence: int) -> None:
+        if clusters.fence(tx, cluster) != fence:
             raise ConflictError(
                 f"session {fence} of cluster '{cluster}' is over", hint="open a new session"
             )

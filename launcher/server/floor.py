@@ -6,13 +6,15 @@ everything anew within a second.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
+from launcher.model.node import NodeReport
 from launcher.model.wire import AllocationReport, Report
 from launcher.scheduler.state import ClusterView, NodeView
 from launcher.store import clusters
@@ -30,6 +32,13 @@ class _Heard:
     at: float
     report: Report | None = None
     states: dict[str, AllocationReport] = field(default_factory=dict)
+    given_back_at: float = -math.inf
+    """When an allocation that was there was reported gone."""
+
+    @property
+    def there(self) -> set[str]:
+        """Ids of the allocations that are there in any state but gone."""
+        return {held.id for held in self.states.values() if held.state != "gone"}
 
 
 class Floor:
@@ -49,7 +58,8 @@ class Floor:
         self._expected = expected
         self._started = clock()
         self._heard: dict[str, _Heard] = {}
-        self._names: set[str] = set()
+        self._nodes: dict[str, tuple[NodeView, ...]] = {}
+        """Of each cluster that was not detached, as last seen."""
         self._lock = threading.Lock()
 
     def heard(self, cluster: str, report: Report | None = None) -> None:
@@ -57,23 +67,29 @@ class Floor:
             known = self._heard.setdefault(cluster, _Heard(self._clock()))
             known.at = self._clock()
             if report is not None:
-                known.report = report
+                if cluster in self._nodes and (
+                    known.report is None or known.report.nodes != report.nodes
+                ):
+                    self._nodes[cluster] = _seen(cluster, report.nodes)
+                before, known.report = known.there, report
                 known.states = {held.id: held for held in report.allocations}
+                if before - known.there:
+                    known.given_back_at = known.at
 
     def remember(self, tx: Connection) -> None:
         """The clusters of a server that starts: they are silent until they are heard."""
-        rows = clusters.all(tx)
-        self._names = {row.name for row in rows if row.kind != clusters.DETACHED}
+        rows = [row for row in clusters.all(tx) if row.kind != clusters.DETACHED]
+        self._nodes = {row.name: _seen(row.name, row.nodes) for row in rows}
 
     def drop(self, cluster: str) -> None:
         """It was detached."""
         with self._lock:
-            self._names.discard(cluster)
+            self._nodes.pop(cluster, None)
 
     def forget(self, cluster: str) -> None:
         """A new session: what the one before said counts no more."""
         with self._lock:
-            self._names.add(cluster)
+            self._nodes[cluster] = ()
             self._heard[cluster] = _Heard(self._clock())
 
     def gone(self, cluster: str) -> None:
@@ -97,8 +113,7 @@ class Floor:
     def held(self, cluster: str) -> set[str]:
         """Ids of the allocations that are there in any state but gone, as its executor says."""
         known = self._heard.get(cluster)
-        states = known.states.values() if known else ()
-        return {held.id for held in states if held.state != "gone"}
+        return known.there if known else set()
 
     def is_node_alive(self, cluster: str, node_id: str) -> bool:
         known = self._heard.get(cluster)
@@ -106,35 +121,38 @@ class Floor:
             return True  # nobody said that it is not
         return any(node.node_id == node_id for node in known.report.nodes)
 
-    def clusters(self, tx: Connection) -> list[ClusterView]:
-        """Every cluster as the scheduler sees it."""
-        views = []
-        for row in clusters.all(tx):
-            if row.kind == clusters.DETACHED:
-                continue
-            known = self._heard.get(row.name)
-            nodes = known.report.nodes if known and known.report else row.nodes
-            views.append(
-                ClusterView(
-                    row.name,
-                    tuple(
-                        NodeView(row.name, n.node_id, n.host, n.total, n.free, n.labels)
-                        for n in nodes
-                    ),
-                    self.is_live(row.name),
-                    self.silent_s(row.name),
-                )
+    def clusters(self) -> list[ClusterView]:
+        """Every cluster as the scheduler sees it, by name.
+
+        As long as an executor reports the same nodes, they are the same object.
+        """
+        with self._lock:
+            known = sorted(self._nodes.items())
+        return [
+            ClusterView(
+                name, nodes, self.is_live(name), self.silent_s(name), self._given_back_s(name)
             )
-        return views
+            for name, nodes in known
+        ]
+
+    def _given_back_s(self, cluster: str) -> float:
+        known = self._heard.get(cluster)
+        return self._clock() - known.given_back_at if known else math.inf
 
     def words(self) -> str:
         """The names of the clusters, as `gpu, lab (silent)`."""
         with self._lock:
-            names = sorted(self._names)
+            names = sorted(self._nodes)
         return ", ".join(name if self.is_live(name) else f"{name} (silent)" for name in names)
 
-    def prospects(self, tx: Connection) -> list[ClusterView]:
+    def prospects(self) -> list[ClusterView]:
         """The clusters by which a new job is judged: also the embedded one that is starting."""
-        views = self.clusters(tx)
+        views = self.clusters()
         starting = self._expected is not None and not any(view.nodes for view in views)
         return [self._expected] if self._expected is not None and starting else views
+
+
+def _seen(cluster: str, nodes: Iterable[NodeReport]) -> tuple[NodeView, ...]:
+    return tuple(
+        NodeView(cluster, one.node_id, one.host, one.total, one.free, one.labels) for one in nodes
+    )

@@ -80,8 +80,7 @@ def _runs_here(control: Control, cluster: str) -> bool:
     """Whether no other cluster can take the job."""
     if cluster != ANY:
         return cluster == EMBEDDED
-    with control.store.read() as tx:
-        return all(view.name == EMBEDDED for view in control.floor.clusters(tx))
+    return all(view.name == EMBEDDED for view in control.floor.clusters())
 
 
 def _must_be_embedded(spec: JobSpec, *, embedded: bool) -> None:

@@ -27,8 +27,11 @@ def expect_secrets(tx: Connection, job: Job) -> None:
     Raises:
         SpecError: every such name, with the nearest one that there is.
     """
+    wanted = named(job.spec)
+    if not wanted:
+        return
     known = secret.names_for(tx, job.project)
-    missing = sorted(named(job.spec) - known)
+    missing = sorted(wanted - known)
     if not missing:
         return
     lines = [

@@ -2,62 +2,54 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from launcher import views
-from launcher.model.job import Allocation, Job
-from launcher.model.states import JobState
+from launcher.model.job import Allocation, Job, Slot
 from launcher.scheduler.state import ClusterView, NodeView
 from launcher.server.control import Control
-from launcher.store import jobs
 
 Held = tuple[Allocation, Job]
 """Resources that are held, and the job they are held for."""
+_SHOWN = 200
+"""So many of those in the queue, and of those beside it: more than a terminal has lines."""
 
 
 def occupancy(control: Control) -> views.Occupancy:
-    """Everything at this moment."""
-    now, books = control.clock(), control.books
-    with control.store.read() as tx:
-        clusters = control.floor.clusters(tx)
-        waiting = {job.id: job for job in jobs.active(tx) if job.state is JobState.QUEUED}
-        held: list[Held] = []
-        for cluster in clusters:
-            for allocation in jobs.unreleased(tx, cluster.name):
-                job = jobs.get(tx, allocation.job_id)
-                if job is not None:
-                    held.append((allocation, job))
-    in_turn = [job_id for job_id in books.in_turn(now) if job_id in waiting]
-    others = sorted(waiting.keys() - set(in_turn), key=lambda key: waiting[key].submitted_at)
-    places = {job_id: number for number, job_id in enumerate(in_turn, 1)}
+    """Everything at this moment; of a long queue its beginning."""
+    now, books, clusters = control.clock(), control.books, control.floor.clusters()
+    in_turn = books.in_turn(now, _SHOWN)
+    others = books.aside(now, _SHOWN)
+    places = {job.id: number for number, job in enumerate(in_turn, 1)}
     starts = books.starts(now)
     return views.Occupancy(
         now,
-        tuple(_cluster(cluster, held) for cluster in clusters),
+        tuple(_cluster(cluster, books.held_on(cluster.name)) for cluster in clusters),
         tuple(
-            _waiting(waiting[key], control.reason(waiting[key]), places.get(key), starts.get(key))
-            for key in (*in_turn, *others)
+            _waiting(job, control.reason(job), places.get(job.id), starts.get(job.id))
+            for job in (*in_turn, *others)
         ),
+        more=max(books.count_waiting() - len(in_turn) - len(others), 0),
     )
 
 
 def _cluster(cluster: ClusterView, held: Sequence[Held]) -> views.ClusterOccupancy:
-    own = [(allocation, job) for allocation, job in held if allocation.cluster == cluster.name]
+    holders: defaultdict[str, list[views.Holder]] = defaultdict(list)
+    for allocation, job in held:
+        for slot in allocation.slots:
+            holders[slot.node_id].append(_holder(job, slot))
     return views.ClusterOccupancy(
         cluster.name,
         cluster.is_live,
         round(cluster.silent_s, 1),
-        tuple(_node(node, own) for node in cluster.nodes) if cluster.is_live else (),
+        tuple(_node(node, tuple(holders[node.node_id])) for node in cluster.nodes)
+        if cluster.is_live
+        else (),
     )
 
 
-def _node(node: NodeView, held: Sequence[Held]) -> views.NodeOccupancy:
-    holders = tuple(
-        _holder(job, slot.ranks)
-        for allocation, job in held
-        for slot in allocation.slots
-        if slot.node_id == node.node_id
-    )
+def _node(node: NodeView, holders: tuple[views.Holder, ...]) -> views.NodeOccupancy:
     cpus, gpus = node.total.get("CPU", 0.0), node.total.get("GPU", 0.0)
     return views.NodeOccupancy(
         node.node_id,
@@ -70,14 +62,14 @@ def _node(node: NodeView, held: Sequence[Held]) -> views.NodeOccupancy:
     )
 
 
-def _holder(job: Job, ranks: int) -> views.Holder:
-    needs, workers = job.resources, ranks * job.resources.replicas_per_rank
+def _holder(job: Job, slot: Slot) -> views.Holder:
+    needs, workers = job.resources, slot.workers
     return views.Holder(
         job=job.id,
         state=job.state.value,
         user=job.user,
         project=job.project,
-        ranks=ranks,
+        ranks=slot.ranks,
         cpus=needs.cpus_per_worker * workers,
         gpus=needs.gpus_per_worker * workers,
     )
@@ -98,6 +90,7 @@ def _waiting(
         priority=job.priority,
         queued_at=job.queued_at,
         workers=job.resources.workers,
+        min_workers=job.resources.fewest,
         gpus_per_worker=job.resources.gpus_per_worker,
         cpus_per_worker=job.resources.cpus_per_worker,
         reason=reason,

@@ -45,9 +45,10 @@ def resumes_from(tx: Connection, job: Job) -> tuple[int, int] | None:
     launcher.checkpoint finds what it saved so, whatever watched files were committed later: they
     are put back in any case.
     """
-    own = checkpoints.newest(tx, job.id, watched=False) or checkpoints.newest(tx, job.id)
-    if own is not None:
-        return own.id, own.step
+    if job.attempt is not None:  # else it has none
+        own = checkpoints.newest(tx, job.id, watched=False) or checkpoints.newest(tx, job.id)
+        if own is not None:
+            return own.id, own.step
     if job.from_checkpoint is None or job.from_step is None:
         return None
     return job.from_checkpoint, job.from_step

@@ -12,10 +12,10 @@ from launcher.frameworks import load as load_framework
 from launcher.frameworks.base import layered
 from launcher.model import surroundings
 from launcher.model.gang import Gang, GangNode
-from launcher.model.job import Job
+from launcher.model.job import Job, Resources
 from launcher.model.launch import Launch
 from launcher.scheduler import words
-from launcher.scheduler.state import ClusterView
+from launcher.scheduler.state import ClusterView, Placement
 from launcher.units import rounded
 
 JOB, ARRAY = "<job id>", "<array id>"
@@ -35,13 +35,15 @@ class _Port(int):
 # --- sentences -----------------------------------------------------------------------------------
 
 
-def starts_now(nodes: int, cluster: str) -> str:
+def starts_now(place: Placement, wish: Resources) -> str:
     """Of a job that has a place.
 
-    >>> starts_now(2, "gpu")
+    >>> starts_now(Placement("a-1", "gpu", (("n0", 2), ("n1", 2))), Resources(4))
     'would start now on 2 nodes of cluster gpu'
     """
-    return f"would start now on {words.count(nodes, 'node')} of cluster {cluster}"
+    nodes, workers = len(place.workers_by_node), sum(n for _, n in place.workers_by_node)
+    size = f" with {workers} of {wish.workers} workers" if wish.is_elastic else ""
+    return f"would start now on {words.count(nodes, 'node')} of cluster {place.cluster}{size}"
 
 
 def preempts(jobs: Sequence[str]) -> str:
@@ -161,7 +163,7 @@ def environment(job: Job, launch: Launch, addresses: Mapping[str, str]) -> dict[
             slot.index,
             addresses.get(slot.node_id) or f"<address of node {slot.index}>",
             slot.ranks,
-            (_GPU,) * (slot.ranks * launch.replicas_per_rank * launch.gpus_per_worker),
+            (_GPU,) * (slot.workers * launch.gpus_per_worker),
             _INTERFACE,
             (_Port(),) * slot.ranks,
         )

@@ -22,7 +22,7 @@ from launcher.server.control import Control, new_job, with_gpus
 from launcher.server.dependents import begin_after
 from launcher.server.naming import expect_secrets
 from launcher.server.origins import begin_from, resumes_from
-from launcher.server.quota import expect_quota
+from launcher.server.quota import Places
 from launcher.spec.array import elements_of
 from launcher.spec.jobspec import JobSpec
 from launcher.spec.launch import remarks
@@ -45,11 +45,10 @@ def plan(
         SpecError: a name in the spec means nothing: a secret, another job.
         ConflictError: as many jobs of its project wait as its quota lets.
     """
-    now = control.clock()
+    now, prospects = control.clock(), control.floor.prospects()
+    is_up = any(view.nodes for view in control.floor.clusters())
     with control.store.read() as tx:
-        known = jobs.by_key(tx, key) if key else None
-        prospects = control.floor.prospects(tx)
-        is_up = any(view.nodes for view in control.floor.clusters(tx))
+        known = jobs.by_keys(tx, [key]).get(key) if key else None
     decided = with_gpus(spec, prospects)
     job = new_job(decided, code="", user=user, python=python or "", now=now)
     told = Plan(spec=job.spec, own_python=job.policy.own_python, remarks=_remarks(spec, decided))
@@ -69,7 +68,7 @@ def plan(
         if job.array_id is not None:
             told = replace(told, remarks=(planned.array(job), *told.remarks))
         try:
-            expect_quota(tx, job, len(group))
+            Places(tx).take(job, len(group))
         except SpecError as error:
             return _never(told, error.message, error.hint)
     tried = control.books.try_out(_unhindered(job, now), now)
@@ -111,7 +110,7 @@ def _unhindered(job: Job, now: float) -> Job:
 def _sentence(job: Job, tried: Tried, starting: Sequence[ClusterView], now: float) -> str:
     if tried.placement is not None:
         where = tried.placement
-        text = planned.starts_now(len(where.workers_by_node), where.cluster)
+        text = planned.starts_now(where, job.resources)
     elif tried.preempts:
         text = planned.preempts(tried.preempts)
     else:
@@ -153,12 +152,12 @@ def _gang(
     row = clusters.get(tx, placement.cluster)
     addresses = {node.node_id: node.address for node in row.nodes} if row else {}
     hosts = {node.node_id: node.host for view in prospects for node in view.nodes}
-    gpus = job.resources.per_rank().get("GPU", 0)
+    gpus = job.resources.gpus_per_worker
     nodes, first = [], 0
     for slot in granted.allocation.slots if granted.allocation else ():
         ranks = tuple(range(first, first + slot.ranks))
         first += slot.ranks
         host = hosts.get(slot.node_id, "")
-        nodes.append(PlannedNode(slot.node_id, host, ranks, int(gpus * slot.ranks)))
+        nodes.append(PlannedNode(slot.node_id, host, ranks, gpus * slot.workers))
     launch = launch_of(granted, placement.cluster)
     return tuple(nodes), planned.environment(granted, launch, addresses)

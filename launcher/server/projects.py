@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
+
+from sqlalchemy import Connection
 
 from launcher import views
 from launcher.model.project import Project, Usage
@@ -20,12 +24,13 @@ class Projects:
 
     def __init__(self, control: Control) -> None:
         self._control = control
+        self._turn = threading.Lock()
+        """Changes reach the books in the order in which they are stored."""
 
     def all(self) -> list[views.ProjectView]:
         """Those that were set up, hold or want something, or held something once; by name."""
-        now = self._control.clock()
+        now, clusters = self._control.clock(), self._control.floor.clusters()
         with self._control.store.read() as tx:
-            clusters = self._control.floor.clusters(tx)
             known = {project.name: project for project in projects.all(tx)}
             held = projects.held(tx, [cluster.name for cluster in clusters])
             queued = projects.queued_of_all(tx)
@@ -44,23 +49,23 @@ class Projects:
 
     def change(self, name: str, values: Mapping[str, Any]) -> None:
         """Change what a project may hold, by the fields of `Project`; the others stay."""
-        with self._control.store.begin() as tx:
+        with self._turn, self._changed() as tx:
             project = replace(projects.get(tx, name), **values)
             if project == Project(name):
                 projects.remove(tx, name)
             else:
                 projects.put(tx, project)
-            known = projects.all(tx)
-        self._tell(known)
 
     def reset(self, name: str) -> None:
         """As one that nobody set up: no limits, weight 1."""
-        with self._control.store.begin() as tx:
+        with self._turn, self._changed() as tx:
             projects.remove(tx, name)
-            known = projects.all(tx)
-        self._tell(known)
 
-    def _tell(self, known: Sequence[Project]) -> None:
+    @contextmanager
+    def _changed(self) -> Iterator[Connection]:
+        with self._control.store.begin() as tx:
+            yield tx
+            known = projects.all(tx)
         self._control.books.set_projects(known)
         self._control.notifier.notify(SCHEDULE)
 

@@ -103,14 +103,13 @@ def expire(job: Job, unheard_s: Mapping[int, float], now: float) -> Change:
     allocation = job.allocation
     if allocation is None:
         return Change(job)
+    given_up = [
+        slot.index for slot in allocation.slots if unheard_s.get(slot.index, 0.0) > FORGOTTEN_S
+    ]
+    if not given_up:
+        return Change(job)
     proof = f"the server did not hear it for {format_duration(FORGOTTEN_S)}"
-    return close_slots(
-        job,
-        [slot.index for slot in allocation.slots if unheard_s.get(slot.index, 0.0) > FORGOTTEN_S],
-        now,
-        proof=proof,
-        lost=Ending.CLUSTER_LOST,
-    )
+    return close_slots(job, given_up, now, proof=proof, lost=Ending.CLUSTER_LOST)
 
 
 def close_slots(

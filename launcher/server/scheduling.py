@@ -15,9 +15,9 @@ from launcher.server.notify import SCHEDULE
 
 log = logging.getLogger(__name__)
 
-_REST = 3.0
-"""Rests after a cycle, as a multiple of its time: with many submits a second the rest of the server
-must get on too."""
+_REST, _LEAST_REST_S, _LONGEST_REST_S = 3.0, 0.02, 1.0
+"""Rests after a cycle, as a multiple of its time, at least and at most: with many submits a second
+the rest of the server must get on too, and one cycle serves all that came during a rest."""
 _AT_ONCE = 100
 """So many jobs are granted in one transaction: others may write in between."""
 CYCLE_S, STEADY_CYCLE_S = 1.0, 3.0
@@ -36,7 +36,8 @@ async def schedule_for_ever(control: Control, agents: Agents) -> None:
             except Exception:  # the loop is the queue: it must outlive any one job's trouble
                 log.exception("a scheduling cycle broke")
                 await asyncio.sleep(CYCLE_S)
-            await asyncio.sleep((time.monotonic() - begun) * _REST)
+            rest_s = max((time.monotonic() - begun) * _REST, _LEAST_REST_S)
+            await asyncio.sleep(min(rest_s, _LONGEST_REST_S))
             await changes.wait(pause_s)
 
 
@@ -54,6 +55,8 @@ def cycle(control: Control, agents: Agents) -> bool:
     decisions = books.decide(now)
     for preemption in decisions.preemptions:
         control.preempt(preemption.job_id, by=preemption.by)
+    for growth in decisions.growths:
+        control.grow(growth.job_id, growth.workers)
     for first in range(0, len(decisions.placements), _AT_ONCE):
         _grant(control, decisions.placements[first : first + _AT_ONCE])
     control.tell_reasons()

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from launcher import __version__, views
 from launcher.model.job import Attempt, Job
 from launcher.model.metric import MetricPoint, stitch
+from launcher.model.states import JobState
 from launcher.model.wire import WIRE_VERSION
 from launcher.server.control import Control
 from launcher.server.gauge import Gauge
@@ -22,6 +23,8 @@ from launcher.store.checkpoints import StoredCheckpoint
 from launcher.store.clusters import Cluster
 from launcher.store.events import StoredEvent
 from launcher.store.metrics import StoredProgress
+
+_WAITS = frozenset({JobState.QUEUED, JobState.HELD})
 
 
 class Showing:
@@ -176,7 +179,9 @@ class Showing:
             submitted_at=job.submitted_at,
             ended_at=job.ended_at,
             framework=job.spec.get("framework", ""),
-            workers=job.resources.workers,
+            workers=(job.resources if job.state in _WAITS else job.gang).workers,
+            min_workers=job.resources.fewest,
+            max_workers=job.resources.workers if job.resources.is_elastic else None,
             gpus_per_worker=job.resources.gpus_per_worker,
             cpus_per_worker=job.resources.cpus_per_worker,
             failures=job.failures,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from launcher.model import codec
 from launcher.model.node import NodeReport
@@ -14,6 +14,7 @@ from launcher.store import dialect
 from launcher.store.rows import from_row
 from launcher.store.tables import clusters as _clusters
 
+_FENCE = select(_clusters.c.fence).where(_clusters.c.name == bindparam("name"))
 DETACHED = "detached"
 """The kind of a cluster that nobody shall use any more; jobs of its time still name it."""
 
@@ -59,6 +60,11 @@ def detach(tx: Connection, name: str) -> None:
 def get(tx: Connection, name: str) -> Cluster | None:
     row = tx.execute(select(_clusters).where(_clusters.c.name == name)).mappings().first()
     return from_row(Cluster, row) if row else None
+
+
+def fence(tx: Connection, name: str) -> int | None:
+    """Of the newest session of the cluster."""
+    return tx.scalar(_FENCE, {"name": name})
 
 
 def all(tx: Connection) -> list[Cluster]:  # noqa: A001 - reads as `clusters.all(tx)`

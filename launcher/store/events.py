@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
@@ -10,6 +10,8 @@ from sqlalchemy import Connection, select
 from launcher.model.job import WARNING, Event
 from launcher.store.rows import from_row, row_of
 from launcher.store.tables import events as _events
+
+_INSERT = _events.insert()
 
 
 @dataclass(frozen=True)
@@ -25,17 +27,14 @@ class StoredEvent:
 
 
 def append(tx: Connection, job_id: str, events: Iterable[Event], now: float) -> None:
-    append_to_all(tx, [job_id], events, now)
+    append_all(tx, ((job_id, event) for event in events), now)
 
 
-def append_to_all(
-    tx: Connection, job_ids: Collection[str], events: Iterable[Event], now: float
-) -> None:
-    """The same events to each of these jobs."""
-    told = [row_of(event, _events) | {"time": now} for event in events]
-    rows = [one | {"job_id": job_id} for job_id in job_ids for one in told]
+def append_all(tx: Connection, told: Iterable[tuple[str, Event]], now: float) -> None:
+    """Events of several jobs, each with the id of its job."""
+    rows = [row_of(event, _events) | {"job_id": job_id, "time": now} for job_id, event in told]
     if rows:
-        tx.execute(_events.insert(), rows)
+        tx.execute(_INSERT, rows)
 
 
 def after(tx: Connection, job_id: str, after_id: int = 0, limit: int = 1000) -> list[StoredEvent]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from launcher.model.states import TERMINAL, JobState
 from launcher.store import dialect, tables
 from launcher.store.rows import from_row, labelled, part, row_of
 
-_MATCHES = 10
+_MATCHES, _AT_ONCE = 10, 500
 _LOOKED_AT = 500
 """Among so many of the newest jobs the one that was meant is looked for."""
 
@@ -38,7 +38,14 @@ _WHOLE_JOBS = select(
 )
 """Jobs, each with its newest allocation and its newest attempt."""
 # Statements of hot paths are built once: building one costs as much as running it.
+_INSERT = _jobs.insert()
 _GET = _WHOLE_JOBS.where(_jobs.c.id == bindparam("job_id"))
+_GET_ALL = _WHOLE_JOBS.where(_jobs.c.id.in_(bindparam("job_ids", expanding=True)))
+_BY_KEYS = select(_jobs.c.idempotency_key, _jobs.c.id).where(
+    _jobs.c.idempotency_key.in_(bindparam("keys", expanding=True))
+)
+_FIXED = frozenset({"spec"})
+"""What no step of a job's life changes."""
 _SAVE = update(_jobs).where(
     _jobs.c.id == bindparam("job_id"), _jobs.c.revision == bindparam("read_revision")
 )
@@ -54,20 +61,24 @@ def insert(tx: Connection, job: Job, idempotency_key: str | None) -> None:
     Raises:
         ConflictError: its id or its idempotency key is taken.
     """
-    insert_all(tx, [job], idempotency_key)
-    _save_parts(tx, job)
+    insert_all(tx, [job], {job.id: idempotency_key} if idempotency_key else {})
+    _save_parts(tx, [job])
 
 
-def insert_all(tx: Connection, new: Sequence[Job], idempotency_key: str | None) -> None:
-    """Store the jobs of one submit, which hold nothing yet; the key is that of the first.
+def insert_all(tx: Connection, new: Sequence[Job], keys: Mapping[str, str]) -> None:
+    """Store new jobs, which hold nothing yet; `keys`: idempotency keys, by the ids of their jobs.
 
     Raises:
-        ConflictError: an id or the idempotency key is taken.
+        ConflictError: an id or an idempotency key is taken.
     """
-    rows = [_row(job) | {"idempotency_key": None, "random_part": _random_part(job)} for job in new]
-    rows[0]["idempotency_key"] = idempotency_key
+    rows = [
+        _row(job) | {"idempotency_key": keys.get(job.id), "random_part": _random_part(job)}
+        for job in new
+    ]
+    if not rows:
+        return
     try:
-        tx.execute(_jobs.insert(), rows)
+        tx.execute(_INSERT, rows)
     except IntegrityError as error:
         raise ConflictError(f"job '{new[0].id}' was already submitted") from error
 
@@ -75,25 +86,49 @@ def insert_all(tx: Connection, new: Sequence[Job], idempotency_key: str | None) 
 def save(tx: Connection, job: Job) -> Job:
     """Write the job, its allocation and its attempt; gives the job with its new revision.
 
+    Its spec stays as it was submitted: it is what costs most to write, and nothing changes it.
+
     Raises:
         StaleWriteError: the stored revision is another one than `job.revision`.
     """
-    saved = replace(job, revision=job.revision + 1)
-    key = {"job_id": job.id, "read_revision": job.revision}
-    if tx.execute(_SAVE, _row(saved) | key).rowcount != 1:
-        raise StaleWriteError(f"{job.id}: revision {job.revision} is not the stored one")
-    _save_parts(tx, job)
+    return save_all(tx, [job])[0]
+
+
+def save_all(tx: Connection, changed: Sequence[Job]) -> list[Job]:
+    """As `save`, each of several jobs once."""
+    saved = [replace(job, revision=job.revision + 1) for job in changed]
+    rows = [
+        _row(after, but=_FIXED) | {"job_id": before.id, "read_revision": before.revision}
+        for before, after in zip(changed, saved, strict=True)
+    ]
+    # Where a driver does not count the rows of several statements, they are sent one by one.
+    parts = [rows] if tx.dialect.supports_sane_multi_rowcount else [[row] for row in rows]
+    if sum(tx.execute(_SAVE, part).rowcount for part in parts if part) != len(rows):
+        stale = ", ".join(f"{job.id} (revision {job.revision})" for job in changed)
+        raise StaleWriteError(f"stored in another revision: {stale}")
+    _save_parts(tx, changed)
     return saved
 
 
-def by_key(tx: Connection, key: str) -> str | None:
-    """Id of the job that was submitted with this idempotency key."""
-    return tx.scalar(select(_jobs.c.id).where(_jobs.c.idempotency_key == key))
+def by_keys(tx: Connection, keys: Collection[str]) -> dict[str, str]:
+    """Ids of the jobs that were submitted with these idempotency keys, by key."""
+    if not keys:
+        return {}
+    rows = tx.execute(_BY_KEYS, {"keys": list(keys)})
+    return {row.idempotency_key: row.id for row in rows}
 
 
 def get(tx: Connection, job_id: str) -> Job | None:
     row = tx.execute(_GET, {"job_id": job_id}).mappings().first()
     return _job(row) if row else None
+
+
+def get_all(tx: Connection, job_ids: Collection[str]) -> dict[str, Job]:
+    """Those of these jobs that there are, by id."""
+    if not job_ids:
+        return {}
+    rows = tx.execute(_GET_ALL, {"job_ids": list(job_ids)}).mappings()
+    return {row["id"]: _job(row) for row in rows}
 
 
 def match(tx: Connection, text: str) -> list[str]:
@@ -215,11 +250,13 @@ def unended(
     return [(job_id, JobState(state), of, by) for job_id, state, of, by in rows]
 
 
-def active(tx: Connection) -> list[Job]:
-    """All jobs that have not ended, in the order of their submission."""
+def active(tx: Connection) -> Iterator[Job]:
+    """All jobs that have not ended, in the order of their submission; they may be very many."""
     unended = [state for state in JobState if state not in TERMINAL]
     query = _WHOLE_JOBS.where(_is_in(unended)).order_by(_jobs.c.submitted_at, _jobs.c.id)
-    return [_job(row) for row in tx.execute(query).mappings()]
+    with tx.execute(query.execution_options(yield_per=_AT_ONCE)) as rows:
+        for row in rows.mappings():
+            yield _job(row)
 
 
 def attempts(tx: Connection, job_id: str) -> list[Attempt]:
@@ -266,19 +303,24 @@ def _random_part(job: Job) -> str:
     return job.id[len(stem) + 1 :]
 
 
-def _row(job: Job) -> dict[str, Any]:
-    return row_of(job, _jobs) | {
+def _row(job: Job, *, but: frozenset[str] = frozenset()) -> dict[str, Any]:
+    return row_of(job, _jobs, but=but) | {
         "newest_allocation": job.allocation.number if job.allocation else None,
         "newest_attempt": job.attempt.number if job.attempt else None,
     }
 
 
-def _save_parts(tx: Connection, job: Job) -> None:
-    if job.allocation is not None:
-        tx.execute(dialect.upsert(tx, _allocations), row_of(job.allocation, _allocations))
-    if job.attempt is not None:
-        row = row_of(job.attempt, _attempts) | {"job_id": job.id}
-        tx.execute(dialect.upsert(tx, _attempts), row)
+def _save_parts(tx: Connection, saved: Sequence[Job]) -> None:
+    held = [row_of(job.allocation, _allocations) for job in saved if job.allocation is not None]
+    if held:
+        tx.execute(dialect.upsert(tx, _allocations), held)
+    tried = [
+        row_of(job.attempt, _attempts) | {"job_id": job.id}
+        for job in saved
+        if job.attempt is not None
+    ]
+    if tried:
+        tx.execute(dialect.upsert(tx, _attempts), tried)
 
 
 def _job(row: Mapping[Any, Any]) -> Job:

@@ -70,9 +70,9 @@ def held(tx: Connection, clusters: Iterable[str]) -> dict[str, Held]:
         .where(_allocations.c.cluster.in_(list(clusters)), _allocations.c.state.in_(_HELD))
     )
     for job_id, project, resources, slots in tx.execute(query):
-        before, each = found.get(project, Held()), codec.decode(Resources, resources).per_rank()
-        ranks = sum(slot["ranks"] for slot in slots)
-        gpus, cpus = ranks * each.get("GPU", 0.0), ranks * each.get("CPU", 0.0)
+        before, each = found.get(project, Held()), codec.decode(Resources, resources).per_worker()
+        workers = sum(slot["ranks"] * slot.get("replicas", 1) for slot in slots)
+        gpus, cpus = workers * each.get("GPU", 0.0), workers * each.get("CPU", 0.0)
         running = before.running + (job_id not in counted)
         counted.add(job_id)
         found[project] = Held(before.gpus + gpus, before.cpus + cpus, running)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 from sqlalchemy import Column, Table
@@ -12,10 +14,10 @@ from launcher.model import codec
 T = TypeVar("T")
 
 
-def row_of(thing: Any, table: Table) -> dict[str, Any]:
-    """The columns of `table` that are fields of the dataclass `thing`."""
-    values = codec.encode(thing)
-    return {name: values[name] for name in table.c.keys() if name in values}  # noqa: SIM118 - iterating it gives columns
+def row_of(thing: Any, table: Table, *, but: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """The columns of `table` that are fields of the dataclass `thing`, and are not in `but`."""
+    kind: Any = type(thing)
+    return {name: codec.encode(getattr(thing, name)) for name in _shared(kind, table, but)}
 
 
 def from_row(cls: type[T], row: Mapping[Any, Any], **more: Any) -> T:
@@ -33,6 +35,13 @@ def part(row: Mapping[Any, Any], table: Table, prefix: str) -> dict[str, Any] | 
     values = {column.name: row[prefix + column.name] for column in _columns(table)}
     key = next(iter(table.primary_key))
     return values if values[key.name] is not None else None
+
+
+@cache
+def _shared(cls: type, table: Table, but: frozenset[str]) -> tuple[str, ...]:
+    """The names that are both of a field and of a column."""
+    fields = {field.name for field in dataclasses.fields(cls)} - but
+    return tuple(column.name for column in table.c if column.name in fields)
 
 
 def _columns(table: Table) -> list[Column[Any]]:

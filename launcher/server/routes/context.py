@@ -26,7 +26,9 @@ from launcher.server.retaining import Retaining
 from launcher.server.secret import Secrets
 from launcher.server.settings import Settings
 from launcher.server.showing import Showing
+from launcher.server.submitting import Taken, Wish
 from launcher.server.taking import Taking
+from launcher.server.together import Together
 from launcher.server.visits import Visits
 
 T = TypeVar("T")
@@ -51,6 +53,7 @@ class Services:
     committing: Committing
     executors: Executors
     showing: Showing
+    submits: Together[Wish, Taken]
     outputs: Outputs
     removing: Removing
     taking: Taking

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -22,10 +23,10 @@ from launcher.server.routes.context import (
     Here,
     LogName,
     Number,
-    Services,
     expect_room,
     must_be_user,
 )
+from launcher.server.submitting import Wish
 from launcher.server.uploads import put_blob
 from launcher.server.why import why
 from launcher.spec.judge import spec_from_data
@@ -78,38 +79,26 @@ async def upload_package(request: Request, here: Here, digest: str) -> Answer:
 
 
 @router.post("/jobs", status_code=201)
-def submit(
+async def submit(
     here: Here,
     submission: Submission,
     idempotency_key: Annotated[str | None, Header()] = None,
 ) -> Answer:
-    if not here.control.knows(idempotency_key):
-        here.gauge.expect_room("a new job")
-    spec = spec_from_data(submission.spec)
+    """Together with others that come at the same moment."""
+    spec, embedded = spec_from_data(submission.spec), here.settings.embedded
     if spec.in_place or spec.links or spec.python.interpreter:
-        spec = bound_here(here.control, spec, embedded=here.settings.embedded)
-    code, python = _of_origin(here, submission)
-    job, is_new = here.control.submit(
+        spec = await asyncio.to_thread(bound_here, here.control, spec, embedded=embedded)
+    wish = Wish(
         spec,
-        code=code,
-        user=submission.user or "unknown",
-        key=idempotency_key,
-        python=python if here.settings.embedded else None,
-        hold=submission.hold,
+        submission.user or "unknown",
+        idempotency_key,
+        submission.code,
+        submission.code_of,
+        submission.python,
+        submission.hold,
     )
-    if is_new:
-        return Answer(as_json(here.showing.new_job(job)), status_code=201)
-    return Answer(as_json(here.showing.job(job.id)))
-
-
-def _of_origin(here: Services, submission: Submission) -> tuple[str, str | None]:
-    """The code and the submitter's interpreter: a clone has those of the job that it is made of."""
-    if submission.code_of is None:
-        return submission.code, submission.python
-    job_id = here.control.resolve(submission.code_of)
-    with here.control.store.read() as tx:
-        origin = here.control.get(tx, job_id)
-    return here.control.code_of(origin), origin.policy.own_python
+    taken = await here.submits.ask(wish)
+    return Answer(as_json(taken.job), status_code=201 if taken.is_new else 200)
 
 
 @router.get("/jobs")

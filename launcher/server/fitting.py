@@ -1,0 +1,31 @@
+"""Whether a new job could ever run, remembered: sweeps ask the same of the same nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+from launcher.model.job import Resources
+from launcher.scheduler.fits import Misfit, never_fits
+from launcher.scheduler.state import ClusterView
+
+
+class Fits:
+    """Not for several threads at once."""
+
+    def __init__(self) -> None:
+        self._shape: list[Any] = []
+        self._known: dict[Hashable, Misfit | None] = {}
+
+    def look(
+        self, resources: Resources, views: Sequence[ClusterView], cluster: str
+    ) -> Misfit | None:
+        """As `never_fits`."""
+        # The views of nodes that stayed as they were are the same objects: quickly compared.
+        shape = [(view.name, view.is_live, view.nodes) for view in views]
+        if shape != self._shape:
+            self._shape, self._known = shape, {}
+        key = resources.footprint, resources.replicas_per_rank, cluster
+        if key not in self._known:
+            self._known[key] = never_fits(resources, views, cluster)
+        return self._known[key]
