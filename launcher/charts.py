@@ -10,8 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from launcher.errors import LauncherError, SpecError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Point = tuple[float, float]
 _COLOURS = ("cyan", "yellow", "magenta", "green", "red", "blue", "white")
@@ -84,14 +88,7 @@ def as_png(curves: Sequence[Curve], axes: Axes, file: Path) -> None:
     Raises:
         LauncherError: matplotlib is not installed, or the file cannot be written.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise LauncherError(
-            "a picture needs matplotlib, which is not installed here",
-            hint="pip install matplotlib; without a file the chart is drawn in the terminal",
-        ) from error
-    figure = Figure(figsize=(9, 5), dpi=120, layout="constrained")
+    figure = picture(9, 5, otherwise="without a file the chart is drawn in the terminal")
     plot = figure.add_subplot(xlabel=axes.x, ylabel=axes.y)
     for curve in curves:
         xs, ys = zip(*curve.points, strict=True) if curve.points else ((), ())
@@ -101,6 +98,36 @@ def as_png(curves: Sequence[Curve], axes: Axes, file: Path) -> None:
         plot.legend(frameon=False)
     else:
         plot.set_title(curves[0].label)
+    write(figure, file)
+
+
+def picture(width: float, height: float, *, otherwise: str) -> Figure:
+    """An empty one, of so many inches.
+
+    Args:
+        width: of it.
+        height: of it.
+        otherwise: what the user may do without matplotlib.
+
+    Raises:
+        LauncherError: matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise LauncherError(
+            "a picture needs matplotlib, which is not installed here",
+            hint=f"pip install matplotlib; {otherwise}",
+        ) from error
+    return Figure(figsize=(width, height), dpi=120, layout="constrained")
+
+
+def write(figure: Figure, file: Path | str) -> None:
+    """A picture into a file, whose ending says which kind.
+
+    Raises:
+        LauncherError: the file cannot be written.
+    """
     try:
         figure.savefig(file)
     except ValueError as error:

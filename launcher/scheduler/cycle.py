@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
+from launcher.model.job import Resources
+from launcher.scheduler.asked import Asked
 from launcher.scheduler.floor import Floor
 from launcher.scheduler.kind import Kind
-from launcher.scheduler.place import has_place, place
+from launcher.scheduler.place import place
 from launcher.scheduler.preempt import victims
 from launcher.scheduler.queue import Queue, owner_of
 from launcher.scheduler.quota import Quotas, kinds_of
@@ -38,6 +41,8 @@ class Policy:
     priority: bool = True
     fair_share: bool = True
     backfill: bool = True
+    shortest_first: bool = True
+    """Of those that may pass a blocked job, and have equal whole points."""
     preemption: bool = True
 
 
@@ -60,11 +65,12 @@ class Cycle:
     """By project: its first job that lacks quota, and the kinds that it lacks."""
     put_off: list[tuple[Floor, str, Running]] = field(default_factory=list)
     """Where a job is to be preempted: its holding as it was."""
-    _beside: dict[str, tuple[Room, set[Hashable]]] = field(default_factory=dict)
-    """By cluster: what is free now and at the time of the reservation, and who has no place there.
-    Until the next one is placed."""
+    _beside: dict[str, tuple[Room, Asked]] = field(default_factory=dict)
+    """By cluster: what is free now and at the time of the reservation."""
     dead: set[Kind] = field(default_factory=set)
     """Kinds of which no job has a place any more."""
+    words: dict[Hashable, str] = field(default_factory=dict)
+    """Why jobs wait, as far as somebody asked: `explain.waits`."""
     _wanted: set[str] | None = None
     _fitting: dict[Kind, list[Floor]] = field(default_factory=dict)
 
@@ -74,14 +80,22 @@ class Cycle:
         if self._lacks_quota(job, kind):
             return None
         fitting = self.fitting(kind)
+        if kind.resources.is_elastic and job.job_id in self._leaving:
+            # With what is free meanwhile it would come back smaller than it was.
+            self._block(job, [self._leaving[job.job_id]])
+            return None
+        wanted = self._affordable(kind, job.project)
         for floor in fitting if kind not in self.dead else ():
-            where = self._find(kind, floor)
+            if wanted.is_elastic and floor.view.settles and _gets_more_soon(wanted, floor):
+                self._block(job, [floor])
+                return None
+            where = self._find(kind, wanted, floor)
             if where is not None:
                 return Placement(job.job_id, floor.name, where)
-        self.dead.add(kind)  # rooms only shrink, and reservations only come to be
-        free = [floor for floor in fitting if floor.name not in self.reservations]
-        if free:
-            self._block(job, free)
+        if wanted is kind.resources:
+            self.dead.add(kind)  # rooms only shrink, and reservations only come to be
+        job = replace(job, resources=wanted)
+        self._block(job, fitting)
         return None
 
     def stands_at(self, job: Waiting) -> float:
@@ -91,7 +105,7 @@ class Cycle:
             project = self.shares.project(job.project)
             borrows = self.quotas.borrows(self.queue.kind(job).needs, project)
             since = self.now if borrows else since
-        return self.queue.less(job.priority, since) - self.fairness[owner_of(job)]
+        return self.queue.less_of(job, since) - self.fairness[owner_of(job)]
 
     def fitting(self, kind: Kind) -> list[Floor]:
         """The clusters that could hold it if nothing else ran there."""
@@ -103,6 +117,8 @@ class Cycle:
     @property
     def is_settled(self) -> bool:
         """Every cluster that a waiting job wants has its first blocked job."""
+        if len(self.reservations) == len(self.floors):
+            return True
         if self._wanted is None:
             kinds = self.queue.kinds.values()
             self._wanted = {floor.name for kind in kinds for floor in self.fitting(kind)}
@@ -133,14 +149,33 @@ class Cycle:
             return False
         return not self.short[project][1].isdisjoint(kinds_of(kind.needs))
 
+    def _affordable(self, kind: Kind, project: str) -> Resources:
+        """What it wants, of an elastic gang as much as the quota of its project lets."""
+        if kind.preemptible or not kind.resources.is_elastic:
+            return kind.resources
+        return self.quotas.within(kind.resources, self.shares.project(project))
+
     # --- places ----------------------------------------------------------------------------------
 
-    def _find(self, kind: Kind, floor: Floor) -> WorkersByNode | None:
+    @cached_property
+    def _leaving(self) -> dict[str, Floor]:
+        """Jobs whose resources are on their way back, and where."""
+        return {
+            one.job_id: floor
+            for floor in self.floors
+            for one in floor.holders.values()
+            if one.is_ending
+        }
+
+    def _find(self, kind: Kind, wanted: Resources, floor: Floor) -> WorkersByNode | None:
         room = self._room(kind, floor)
-        where = place(kind.resources, room) if room is not None else None
+        where = place(wanted, room) if room is not None else None
         reservation = self.reservations.get(floor.name)
         if where is not None and reservation is not None:
-            self._beside.pop(floor.name, None)
+            if floor.name in self._beside:
+                _, asked = self._beside[floor.name]
+                asked.shrunk()
+                self._beside[floor.name] = Room.lesser(floor.free, reservation.beside), asked
             if room is not floor.free:
                 reservation.beside.take(kind.resources, where)
         return where
@@ -154,19 +189,18 @@ class Cycle:
             return None
         if reservation is None or reservation.lets_pass(kind.lasts_s, self.now):
             return floor.free
-        key = kind.resources.footprint
-        room, full = self._beside.setdefault(
-            floor.name, (Room.lesser(floor.free, reservation.beside), set())
-        )
-        if key in full or not has_place(kind.resources, room):
-            full.add(key)
-            return None
-        return room
+        if floor.name not in self._beside:
+            self._beside[floor.name] = Room.lesser(floor.free, reservation.beside), Asked()
+        room, asked = self._beside[floor.name]
+        return room if asked.has_place(kind.resources, room) else None
 
     # --- the first that has none -----------------------------------------------------------------
 
     def _block(self, job: Waiting, floors: list[Floor]) -> None:
         """Reserve for it where it starts first; where nobody knows when, everywhere."""
+        floors = [floor for floor in floors if floor.name not in self.reservations]
+        if not floors:
+            return
         for floor in floors:
             if self.policy.preemption and self._preempt(job, floor):
                 self.reservations[floor.name] = reserve(job, floor, self.now)
@@ -205,3 +239,9 @@ class Cycle:
             return self.queue.less(one.priority, since) - factor > stands
 
         return yields
+
+
+def _gets_more_soon(elastic: Resources, floor: Floor) -> bool:
+    """True when the cluster has room for more workers than its nodes say yet."""
+    now, soon = (place(elastic, room) or () for room in (floor.free, floor.promised()))
+    return sum(workers for _, workers in now) < sum(workers for _, workers in soon)

@@ -29,6 +29,5 @@ def scheduler_of(state: State, policy: Policy | None = None) -> Scheduler:
     in_order = sorted(state.running, key=lambda one: (one.job_id, one.since, one.workers_by_node))
     for number, running in enumerate(in_order):
         scheduler.hold(f"{running.job_id}.{number}", running)
-    for job in state.waiting:
-        scheduler.put(job)
+    scheduler.fill(state.waiting)
     return scheduler

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from launcher.model.job import Resources
 from launcher.scheduler import words
@@ -30,6 +31,19 @@ def waits(job: Waiting, cycle: Cycle, clusters: Sequence[ClusterView], now: floa
         clusters: all that ever reported.
         now: seconds since the epoch.
     """
+    first, _ = cycle.short.get(job.project, ("", set()))
+    ahead = {one.job.job_id for one in cycle.reservations.values()}
+    if job.job_id in ahead or job.job_id == first:
+        return _waits(job, cycle, clusters, now)
+    # The same of all others of a project that are alike: a list of them is asked for at once.
+    key = job.project, cycle.queue.kind(job).key
+    if key not in cycle.words:
+        cycle.words[key] = _waits(job, cycle, clusters, now)
+    return cycle.words[key]
+
+
+def _waits(job: Waiting, cycle: Cycle, clusters: Sequence[ClusterView], now: float) -> str:
+    job = replace(job, resources=job.resources.smallest)
     first, kinds = cycle.short.get(job.project, ("", set()))
     kind = cycle.queue.kind(job)
     if first == job.job_id or cycle.is_behind(job.project, kind):
@@ -104,7 +118,8 @@ def _blocked_on(job: Waiting, floor: Floor, reservation: Reservation | None, now
         return _short(job.resources, floor)
     ahead, starts = reservation.job, _starts(reservation, now)
     if ahead.job_id != job.job_id:
-        text = f"waits behind {ahead.job_id}, which needs {words.headline(ahead.resources)}"
+        needs = words.headline(ahead.resources.smallest)
+        text = f"waits behind {ahead.job_id}, which needs {needs}"
         return f"{text} and {starts}" if starts else text
     text = _short(job.resources, floor)
     return f"{text}; it {starts}" if starts else text
@@ -132,7 +147,8 @@ def _short(resources: Resources, floor: Floor) -> str:
         needed = resources.per_worker()[name] * resources.workers
         free = free_in_all(floor, nodes, name)
         if round(needed - free, 4) > 0:
-            needs = f"needs {words.amount(name, needed)}{on_kind(resources)}"
+            least = words.at_least(resources)
+            needs = f"needs {least}{words.amount(name, needed)}{on_kind(resources)}"
             verb = "is" if free == 1 or name == "memory" else "are"
             has = f"{words.bare(name, free)} {verb} free"
             return f"{needs}, {has} ({stock(floor, nodes, [name])})"

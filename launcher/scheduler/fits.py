@@ -51,6 +51,7 @@ def never_fits(
 
 def misfit(resources: Resources, clusters: Sequence[ClusterView]) -> Misfit:
     """Words for a gang that none of these clusters could hold; each has at least one node."""
+    resources = resources.smallest
     nodes = sorted(
         (node for view in clusters for node in view.nodes),
         key=lambda node: (node.cluster, node.node_id),
@@ -139,7 +140,7 @@ def _too_few_nodes(resources: Resources, cluster: str, has: int) -> Misfit:
     if resources.nodes:
         return Misfit(message, f"lower resources.nodes (now {resources.nodes})")
     more = f"raise resources.workers_per_node (now {each})"
-    return Misfit(message, f"{more}, or lower resources.workers (now {workers})")
+    return Misfit(message, f"{more}, or lower {words.key_of_workers(resources)}")
 
 
 def _what_would_help(resources: Resources, room: Room, short: Sequence[str]) -> str:
@@ -147,7 +148,7 @@ def _what_would_help(resources: Resources, room: Room, short: Sequence[str]) -> 
     if not room.workers(resources, limit=1):
         return f"lower {' or '.join(_key(resources, name) for name in words.by_weight(short))}"
     if resources.replicas_per_rank > 1:
-        lower = f"lower resources.workers (now {resources.workers})"
+        lower = f"lower {words.key_of_workers(resources)}"
         return f"{lower}: they are one process, on one node, as docs/frameworks.md tells"
     if has_place(replace(resources, placement="pack", nodes=None, workers_per_node=None), room):
         shapes = {"nodes": resources.nodes, "workers_per_node": resources.workers_per_node}
@@ -155,7 +156,7 @@ def _what_would_help(resources: Resources, room: Room, short: Sequence[str]) -> 
         return f"remove {' and '.join(keys) or f'resources.placement (now {resources.placement})'}"
     if has_place(replace(resources, uneven=True), room):
         return "write resources.uneven: true, or change resources.workers so that it divides evenly"
-    return f"lower resources.workers (now {resources.workers})"
+    return f"lower {words.key_of_workers(resources)}"
 
 
 def _key(resources: Resources, name: str) -> str:

@@ -7,8 +7,10 @@ from collections.abc import Hashable, Mapping
 import numpy as np
 
 from launcher.model.job import Resources
+from launcher.scheduler.asked import Asked
+from launcher.scheduler.ledger import Booked, Ledger
 from launcher.scheduler.place import has_place
-from launcher.scheduler.room import Column, Frame, Room, units
+from launcher.scheduler.room import Column, Frame, Room
 from launcher.scheduler.state import ClusterView, NodeView, Running
 
 
@@ -25,8 +27,14 @@ class Floor:
     def __init__(self, view: ClusterView) -> None:
         self.view = view
         self.holders: dict[str, Running] = {}
-        self.grown = 0
-        """Grows when something may have become free: what had no place before may have one now."""
+        self.elastic: dict[str, Running] = {}
+        """Those of the holders that could be larger."""
+        self.may_be_preempted: dict[str, Running] = {}
+        """Those of the holders of whom it is true."""
+        self._asked = Asked()
+        self._is_trial = False
+        self._asked_beside: Asked | None = None
+        """Beside gangs that are here on trial; None: there are none."""
         self._load(view)
 
     @property
@@ -36,8 +44,6 @@ class Floor:
     def report(self, view: ClusterView) -> None:
         """The cluster as its executor sees it now."""
         is_same = view.nodes is self.view.nodes or view.nodes == self.view.nodes
-        if view.is_live != self.view.is_live:
-            self.grown += 1
         self.view = view
         if not is_same:
             self._load(view)
@@ -48,20 +54,40 @@ class Floor:
         if known == running:
             return
         self.holders[key] = running
+        self._note(key, running)
+        self.ledger.write(key, running)
         before, booked = self.booked.get(key), Booked(running, self.frame)
         if before is not None and before.weight == booked.weight:
             return
+        if self._is_trial and self._asked_beside is None:
+            self._asked_beside = self._asked.beside()
+        asked = self._asked_beside or self._asked
         if before is not None:
-            self.grown += 1
+            asked.grown()
             self._book(before, -1)
+        asked.shrunk()
         self.booked[key] = booked
+        self.ledger.book(key, booked)
         self._book(booked, 1)
 
     def release(self, key: str) -> None:
         """It gave everything back."""
+        self.elastic.pop(key, None)
+        self.may_be_preempted.pop(key, None)
         if self.holders.pop(key, None) is not None:
-            self.grown += 1
+            (self._asked_beside or self._asked).grown()
             self._book(self.booked.pop(key), -1)
+            self.ledger.strike(key)
+
+    def promised(self) -> Room:
+        """What all that our own books hold leaves, whatever the last report says."""
+
+        def column(name: str) -> Column:
+            self.free.column(name)  # from when on the books are kept of it
+            left: Column = self.whole.column(name) - self._held[name]
+            return left
+
+        return Room(self.frame, column)
 
     def could_hold(self, resources: Resources) -> bool:
         """True when the gang would have a place if nothing ran here."""
@@ -72,13 +98,25 @@ class Floor:
 
     def has_place(self, resources: Resources) -> bool:
         """True when the gang has a place now."""
-        key = resources.footprint
-        if self._no_place.get(key) == self.grown:  # and nothing became free since it had none
-            return False
-        if has_place(resources, self.free):
-            return True
-        self._no_place[key] = self.grown
-        return False
+        return (self._asked_beside or self._asked).has_place(resources, self.free)
+
+    def begin_trial(self) -> None:
+        """What is held from now on is taken back before anything else happens here."""
+        self._is_trial = True
+
+    def end_trial(self) -> None:
+        """All of it was taken back: what is free is what it was."""
+        self._is_trial, self._asked_beside = False, None
+
+    def _note(self, key: str, running: Running) -> None:
+        for chosen, is_one in (
+            (self.elastic, running.wish is not None),
+            (self.may_be_preempted, running.may_be_preempted),
+        ):
+            if is_one:
+                chosen[key] = running
+            else:
+                chosen.pop(key, None)
 
     # --- the books -------------------------------------------------------------------------------
 
@@ -89,10 +127,13 @@ class Floor:
         self._held: dict[str, Column] = {}
         self._unknown: dict[str, Column] = {}
         self.booked = {key: Booked(one, self.frame) for key, one in self.holders.items()}
+        self.ledger = Ledger()
+        for key, running in self.holders.items():
+            self.ledger.write(key, running)
+            self.ledger.book(key, self.booked[key])
         self.free = Room(self.frame, self._left)
         self._could_hold: dict[Hashable, bool] = {}
-        self._no_place: dict[Hashable, int] = {}
-        self.grown += 1
+        self._asked = Asked()
 
     def _left(self, name: str) -> Column:
         """The free units of a resource that was not asked for yet."""
@@ -113,27 +154,14 @@ class Floor:
                 known = self._reported[name][spots] - self._unknown[name][spots]
                 own = self.whole.column(name)[spots] - self._held[name][spots]
                 self.free.columns[name][spots] = np.maximum(np.minimum(known, own), 0)
+                if sign < 0:
+                    self.free.gained(name)
 
     def _add(self, name: str, booked: Booked, sign: int) -> None:
         amounts = booked.amounts.get(name, booked.nothing)
         for spot, amount in zip(booked.spots, amounts, strict=True):
             self._held[name][spot] += sign * amount
             self._unknown[name][spot] += 0 if booked.is_counted else sign * amount
-
-
-class Booked:
-    """What a gang holds, in units, by the indices of its nodes; gone ones hold nothing."""
-
-    def __init__(self, running: Running, frame: Frame) -> None:
-        here = [(frame.index[n], w) for n, w in running.workers_by_node if n in frame.index]
-        self.spots = [spot for spot, _ in here]
-        workers = [each for _, each in here]
-        needs = running.resources.per_worker().items()
-        self.amounts = {name: [each * units(need) for each in workers] for name, need in needs}
-        """What it holds of each resource on each of its nodes."""
-        self.nothing = [0] * len(workers)
-        self.is_counted = running.is_counted
-        self.weight = running.workers_by_node, running.is_counted, running.resources.footprint
 
 
 def _free(node: NodeView) -> Mapping[str, float]:

@@ -13,8 +13,8 @@ from collections.abc import Iterable
 
 from launcher.scheduler.cycle import Cycle
 from launcher.scheduler.floor import Floor
+from launcher.scheduler.giving import Giving
 from launcher.scheduler.place import has_place, place
-from launcher.scheduler.reserve import Giving
 from launcher.scheduler.state import Running, Waiting, started
 
 
@@ -49,19 +49,9 @@ def _earliest(
 ) -> Running | None:
     """The gang as it will run here; None: nobody knows when."""
     before = planned.get(floor.name, [])
-    giving = Giving(floor, now, planned=before, ends=_known_end)
-    if not has_place(job.resources, giving.room(len(giving.ends))):
+    giving = Giving(floor, now, guessed=False, planned=before)
+    at = giving.earliest(lambda room: has_place(job.resources, room))
+    where = place(job.resources, giving.room(at)) if at is not None and at < math.inf else None
+    if at is None or where is None:
         return None
-    count = giving.least(lambda room: has_place(job.resources, room))
-    at = max(giving.ends[count - 1] if count else now, before[-1].since if before else now)
-    where = place(job.resources, giving.room(count))
-    if not math.isfinite(at) or where is None:
-        return None
-    return started(job, floor.name, where, at)
-
-
-def _known_end(one: Running, now: float) -> float:
-    if one.is_ending:
-        return now
-    end = one.since + one.lasts_s if one.lasts_s is not None else math.inf
-    return end if end > now else math.inf
+    return started(job, floor.name, where, max(at, now))

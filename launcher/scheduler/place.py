@@ -5,6 +5,7 @@
 - Each node gets the same number of workers. With `uneven` numbers are as equal as the room allows,
   and `workers_per_node` is the most that a node may get.
 - `nodes` is the exact number of nodes.
+- An elastic gang gets as many workers as have a place.
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ def place(resources: Resources, room: Room) -> WorkersByNode | None:
 
     The node with most workers comes first.
     """
+    return next((found for gang in _sizes(resources, room) if (found := _place(gang, room))), None)
+
+
+def _place(resources: Resources, room: Room) -> WorkersByNode | None:
     spots, rooms = _spots(resources, room)
     count = _node_count(resources, rooms)
     if count is None:
@@ -43,7 +48,10 @@ def has_place(resources: Resources, room: Room, only: Collection[str] | None = N
         room: of the nodes of one cluster.
         only: the resources to look at; None: all that a worker needs.
     """
-    return _node_count(resources, _spots(resources, room, only)[1]) is not None
+    return any(
+        _node_count(gang, _spots(gang, room, only)[1]) is not None
+        for gang in _sizes(resources, room, only)
+    )
 
 
 def lacking(resources: Resources, room: Room) -> tuple[str, ...]:
@@ -56,6 +64,17 @@ def lacking(resources: Resources, room: Room) -> tuple[str, ...]:
         return ()
     names = tuple(resources.per_worker())
     return tuple(name for name in names if not has_place(resources, room, only=(name,))) or names
+
+
+def _sizes(
+    resources: Resources, room: Room, only: Collection[str] | None = None
+) -> Iterable[Resources]:
+    """The gangs that this one may be, the largest first, but of those for which room is short."""
+    if not resources.is_elastic:
+        return (resources,)
+    fewest = resources.fewest or 1
+    most = min(resources.workers, int(_spots(resources, room, only)[1].sum()))
+    return (resources.of(workers) for workers in range(most, fewest - 1, -1))
 
 
 def _spots(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from launcher.scheduler.floor import Floor
+from launcher.scheduler.giving import freed
+from launcher.scheduler.ledger import ends_at
 from launcher.scheduler.place import has_place
-from launcher.scheduler.reserve import Giving, ends_at
 from launcher.scheduler.room import Room
 from launcher.scheduler.state import Running, Waiting
 
@@ -30,35 +31,30 @@ def victims(job: Waiting, floor: Floor, yields: Callable[[Running], bool], now: 
     def suffices(room: Room) -> bool:
         return has_place(job.resources, room)
 
-    able = [key for key, one in floor.holders.items() if one.may_be_preempted and yields(one)]
+    able = [key for key, one in floor.may_be_preempted.items() if yields(one)]
     if not able:
         return []
     ends = {key: ends_at(one, now) for key, one in floor.holders.items()}
     leaving = {key for key, end in ends.items() if end <= now + WORTH_S}
-    if suffices(_without(floor, leaving, now)):
+    if suffices(freed(floor, leaving)):
         return []
     able = [key for key in able if key not in leaving]
     able.sort(key=lambda key: (_loss(floor.holders[key], now), key))
-    if not suffices(_without(floor, [*leaving, *able], now)):
+    if not suffices(freed(floor, [*leaving, *able])):
         return []
     few, enough = 0, len(able)
     while enough - few > 1:
         middle = (few + enough) // 2
-        if suffices(_without(floor, [*leaving, *able[:middle]], now)):
+        if suffices(freed(floor, [*leaving, *able[:middle]])):
             enough = middle
         else:
             few = middle
     chosen = able[:enough]
     for key in reversed(chosen[:-1]):  # without the last one it does not fit
         others = [other for other in chosen if other != key]
-        if suffices(_without(floor, [*leaving, *others], now)):
+        if suffices(freed(floor, [*leaving, *others])):
             chosen = others
     return chosen
-
-
-def _without(floor: Floor, keys: Iterable[str], now: float) -> Room:
-    chosen = list(keys)
-    return Giving(floor, now, chosen).room(len(chosen))
 
 
 def _loss(one: Running, now: float) -> tuple[int, float]:

@@ -10,61 +10,20 @@ from __future__ import annotations
 
 import bisect
 import heapq
-from collections import defaultdict
-from collections.abc import Hashable, Iterator
-from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, TypeVar
+import math
+from collections.abc import Hashable, Iterable, Iterator
+from typing import Protocol
 
 from launcher.scheduler.kind import Kind, kind_key
+from launcher.scheduler.line import Line, Place, join, leave, turn
 from launcher.scheduler.shares import Owner
 from launcher.scheduler.state import Waiting
-
-K = TypeVar("K")
 
 
 class Factors(Protocol):
     """The fair-share factor of each owner."""
 
     def __getitem__(self, owner: Owner, /) -> float: ...
-
-
-class Place(NamedTuple):
-    """Where a job stands in its line: smaller goes first."""
-
-    less: float
-    """Minus the points, as far as they do not depend on the owner: `Queue.less`."""
-    submitted_at: float
-    job_id: str
-
-
-@dataclass
-class Line:
-    """Jobs of one owner, all of them or those of one kind."""
-
-    owner: Owner
-    kind: Kind | None = None
-    places: list[Place] = field(default_factory=list)
-
-    def add(self, place: Place) -> None:
-        index = bisect.bisect_left(self.places, place)
-        if self.places[index : index + 1] != [place]:  # one may have been told to sleep twice
-            self.places.insert(index, place)
-
-    def remove(self, place: Place) -> None:
-        index = bisect.bisect_left(self.places, place)
-        if self.places[index : index + 1] == [place]:
-            del self.places[index]
-
-
-class Turn(NamedTuple):
-    """The next job of a line, as it stands among all; smaller goes first."""
-
-    less: float
-    submitted_at: float
-    job_id: str
-    line: Line
-    at: int
-    """Index in the line."""
 
 
 class Queue:
@@ -82,14 +41,33 @@ class Queue:
         """Of the jobs that wait."""
         self._kind_of: dict[str, Kind] = {}
         self._lines: dict[Owner, Line] = {}
-        self._lanes: defaultdict[Owner, dict[Kind, Line]] = defaultdict(dict)
         self._asleep: list[tuple[float, str]] = []
 
     def put(self, job: Waiting) -> None:
         """A job waits, or waits otherwise than before."""
-        if self.jobs.get(job.job_id) == job:
-            return
-        self.drop(job.job_id)
+        known = self.jobs.get(job.job_id)
+        if known is not None:
+            if known == job:
+                return
+            self.drop(job.job_id)
+        if self._enter(job):
+            self._line_up(job)
+
+    def fill(self, jobs: Iterable[Waiting]) -> None:
+        """Put many jobs into a queue that is empty; costs less than one by one."""
+        in_line = [job for job in jobs if self._enter(job)]
+        for job in in_line:
+            place = self._place(job)
+            for places in self._lines_of(job):
+                places.append(place)
+        for line in self._lines.values():
+            line.places.sort()
+        for kind in self.kinds.values():
+            for lane in kind.lanes.values():
+                lane.sort()
+
+    def _enter(self, job: Waiting) -> bool:
+        """A job waits; True: it shall stand in line now."""
         self.jobs[job.job_id] = job
         key = kind_key(job)
         kind = self.kinds.get(key)
@@ -99,8 +77,7 @@ class Queue:
         self._kind_of[job.job_id] = kind
         if job.not_before > 0:
             heapq.heappush(self._asleep, (job.not_before, job.job_id))
-        else:
-            self._line_up(job)
+        return job.not_before <= 0
 
     def drop(self, job_id: str) -> None:
         """It waits no more."""
@@ -111,8 +88,16 @@ class Queue:
         kind.count -= 1
         if not kind.count:
             del self.kinds[kind.key]
-        _leave(self._lines, owner, place)
-        _leave(self._lanes[owner], kind, place)
+        line, lane = self._lines.get(owner), kind.lanes.get(owner)
+        if line is not None:
+            leave(line.places, place)
+            if not line.places:
+                del self._lines[owner]
+        if lane is not None:
+            leave(lane, place)
+            if not lane:
+                del kind.lanes[owner]
+        kind.changed()
 
     def kind(self, job: Waiting) -> Kind:
         """What is alike of a job that waits and others."""
@@ -136,7 +121,8 @@ class Queue:
 
     def lanes(self, owner: Owner) -> list[Line]:
         """The owner's jobs, one line of each kind."""
-        return list(self._lanes[owner].values())
+        found = ((kind, kind.lanes.get(owner)) for kind in self.kinds.values())
+        return [Line(owner, kind, places) for kind, places in found if places]
 
     def in_turn(self, factors: Factors) -> Iterator[Waiting]:
         """All that stand in line, in order."""
@@ -151,12 +137,12 @@ class Queue:
     def position(self, job: Waiting, factors: Factors) -> int:
         """How many are in front of it, and itself."""
         mine = self._place(job)
-        less = mine.less - factors[owner_of(job)]
+        less = mine[0] - factors[owner_of(job)]
         ahead = 0
         for line in self._lines.values():
             shifted = mine  # exactly, among those of the same owner
             if line.owner != owner_of(job):
-                shifted = Place(less + factors[line.owner], mine.submitted_at, mine.job_id)
+                shifted = (less + factors[line.owner], *mine[1:])
             ahead += bisect.bisect_left(line.places, shifted)
         return ahead + 1
 
@@ -168,27 +154,32 @@ class Queue:
         """
         return submitted_at / self._ageing_s - (priority if self._heeds_priority else 0)
 
+    def points(self, less: float, now: float) -> float:
+        """The points of a job now, without its owner's factor; `less`: what stands for them."""
+        return now / self._ageing_s - less
+
+    def less_of(self, job: Waiting, since: float) -> float:
+        """`less` of a job that waits; since when that counts."""
+        return -math.inf if job.resizes else self.less(job.priority, since)
+
     def _line_up(self, job: Waiting) -> None:
-        owner, kind, place = owner_of(job), self._kind_of[job.job_id], self._place(job)
-        self._lines.setdefault(owner, Line(owner)).add(place)
-        self._lanes[owner].setdefault(kind, Line(owner, kind)).add(place)
+        place = self._place(job)
+        for places in self._lines_of(job):
+            join(places, place)
+
+    def _lines_of(self, job: Waiting) -> tuple[list[Place], list[Place]]:
+        """Where it stands, or will: of its owner, and of those of its kind."""
+        owner, kind = owner_of(job), self._kind_of[job.job_id]
+        kind.changed()
+        line, lane = self._lines.get(owner), kind.lanes.get(owner)
+        if line is None:
+            line = self._lines[owner] = Line(owner)
+        if lane is None:
+            lane = kind.lanes[line.owner] = []
+        return line.places, lane
 
     def _place(self, job: Waiting) -> Place:
-        return Place(self.less(job.priority, job.submitted_at), job.submitted_at, job.job_id)
-
-
-def _leave(lines: dict[K, Line], key: K, place: Place) -> None:
-    """Take a job out of a line, and the line out of them when nobody is left in it."""
-    if key in lines:
-        lines[key].remove(place)
-        if not lines[key].places:
-            del lines[key]
-
-
-def turn(line: Line, at: int, factor: float) -> Turn:
-    """The line's job at an index, as it stands among all."""
-    place = line.places[at]
-    return Turn(place.less - factor, place.submitted_at, place.job_id, line, at)
+        return self.less_of(job, job.submitted_at), job.submitted_at, job.job_id
 
 
 def owner_of(job: Waiting) -> Owner:

@@ -6,6 +6,7 @@ borrow what others leave idle; they give it back when a project within its quota
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from typing import TypeAlias
 
@@ -37,6 +38,13 @@ class Quotas:
     def short(self, wanted: Needs, project: Project) -> tuple[str, ...]:
         """The kinds of quota that keep a gang that is not preemptible from starting now."""
         return _over(self._firm[project.name], wanted, project)
+
+    def within(self, wish: Resources, project: Project) -> Resources:
+        """An elastic gang with as many workers as the quota lets start now; `short` was asked."""
+        sizes = range(wish.fewest or wish.workers, wish.workers + 1)
+        over = bisect_left(sizes, True, key=lambda n: bool(self.short(needs(wish.of(n)), project)))
+        most = sizes[max(over - 1, 0)]
+        return wish if most == wish.workers else wish.upto(most)
 
     def borrows(self, wanted: Needs, project: Project) -> bool:
         """True when the project would hold more than its quota with this gang."""

@@ -55,20 +55,33 @@ class Frame:
     def __init__(self, nodes: Iterable[NodeView]) -> None:
         self.nodes = sorted(nodes, key=lambda node: node.node_id)
         self.index = {node.node_id: index for index, node in enumerate(self.nodes)}
-        self._matching: dict[Hashable, Column] = {}
+        self._matching: dict[Hashable, NDArray[np.bool_] | None] = {}
+        self._needs: dict[Hashable, tuple[tuple[str, int], ...]] = {}
 
     def column(self, name: str, amounts: Callable[[NodeView], Mapping[str, float]]) -> Column:
         """What each node has of a resource, in units."""
         found = (units(amounts(node).get(name, 0)) for node in self.nodes)
         return np.fromiter(found, np.int64, len(self.nodes))
 
-    def matching(self, resources: Resources) -> Column:
-        """Indices of the nodes that match."""
+    def matching(self, resources: Resources) -> NDArray[np.bool_] | None:
+        """Of each node whether it matches; None: all do."""
+        if resources.accelerator is None and not resources.labels:
+            return None
         key = resources.accelerator, frozenset(resources.labels.items())
         if key not in self._matching:
-            found = [i for i, node in enumerate(self.nodes) if matches(node, resources)]
-            self._matching[key] = np.array(found, np.int64)
+            found = np.array([matches(node, resources) for node in self.nodes], np.bool_)
+            self._matching[key] = None if found.all() else found
         return self._matching[key]
+
+    def needs(self, resources: Resources) -> tuple[tuple[str, int], ...]:
+        """What a worker needs, in units, the scarce one first."""
+        key = resources.footprint
+        found = self._needs.get(key)
+        if found is None:
+            each = sorted(resources.per_worker().items(), key=lambda pair: pair[0] != "GPU")
+            found = tuple((name, units(amount)) for name, amount in each if units(amount))
+            self._needs[key] = found
+        return found
 
 
 class Room:
@@ -84,6 +97,7 @@ class Room:
     def __init__(self, frame: Frame, make: Callable[[str], Column]) -> None:
         self.frame, self._make = frame, make
         self.columns: dict[str, Column] = {}
+        self._open: dict[str, Column] = {}
 
     @classmethod
     def whole(cls, nodes: Iterable[NodeView] | Frame) -> Room:
@@ -117,18 +131,30 @@ class Room:
             limit: the most workers that a node may get.
             only: the resources to look at; None: all that a worker needs.
         """
-        spots = self.frame.matching(resources)
+        needs = [one for one in self.frame.needs(resources) if only is None or one[0] in only]
+        spots = self._open_for(needs[0][0]) if needs else np.arange(len(self.frame.nodes))
+        matching = self.frame.matching(resources)
+        if matching is not None:
+            spots = spots[matching[spots]]
         rooms = np.full(len(spots), limit, np.int64)
-        needs = resources.per_worker().items()
-        for name, amount in sorted(needs, key=lambda pair: pair[0] != "GPU"):  # the scarce one
-            need = units(amount)
-            if need and (only is None or name in only):
-                has = self.column(name)
-                has = has if len(spots) == len(has) else has[spots]
-                enough = has >= need
-                spots, has = spots[enough], has[enough]
-                rooms = np.minimum(rooms[enough], has // need)
-        return spots, rooms
+        for name, need in needs:
+            np.minimum(rooms, self.column(name)[spots] // need, out=rooms)
+            if name == needs[0][0]:  # mostly it leaves few
+                enough = rooms > 0
+                spots, rooms = spots[enough], rooms[enough]
+        enough = rooms > 0
+        return spots[enough], rooms[enough]
+
+    def _open_for(self, name: str) -> Column:
+        """The nodes that have any of a resource, and some that have not any more."""
+        known = self._open.get(name)
+        if known is None:
+            known = self._open[name] = np.flatnonzero(self.column(name))
+        return known
+
+    def gained(self, name: str) -> None:
+        """A node may have more of a resource than before."""
+        self._open.pop(name, None)
 
     def workers(self, resources: Resources, limit: int) -> int:
         """For how many workers of a gang there is room, `limit` at most on each node."""
@@ -160,6 +186,8 @@ class Room:
         index = self.frame.index
         for name, amount in resources.per_worker().items():
             column, each = self.column(name), sign * units(amount)
+            if sign > 0:
+                self.gained(name)
             for node_id, workers in workers_by_node:
                 if node_id in index:
                     column[index[node_id]] += workers * each

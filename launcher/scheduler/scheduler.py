@@ -15,6 +15,7 @@ from launcher.scheduler import explain
 from launcher.scheduler.cycle import Cycle, Policy
 from launcher.scheduler.floor import Floor
 from launcher.scheduler.forecast import forecast
+from launcher.scheduler.grow import grow
 from launcher.scheduler.queue import Queue
 from launcher.scheduler.quota import Quotas
 from launcher.scheduler.shares import RESOURCES, Fairness, Shares
@@ -51,6 +52,10 @@ class Scheduler:
     def put(self, job: Waiting) -> None:
         """A job waits, or waits otherwise than before."""
         self.queue.put(job)
+
+    def fill(self, jobs: Iterable[Waiting]) -> None:
+        """All of these wait, and nobody did before."""
+        self.queue.fill(jobs)
 
     def drop(self, job_id: str) -> None:
         """A job waits no more."""
@@ -110,6 +115,8 @@ class Scheduler:
     def decide(self, now: float) -> Decisions:
         """One cycle; `now`: server clock, seconds since the epoch."""
         cycle = self.last = self._look(now)
+        for floor in cycle.floors:
+            floor.begin_trial()
         turns = Turns(cycle)
         while job := turns.next():
             placement = cycle.consider(job)
@@ -119,8 +126,9 @@ class Scheduler:
                 cycle.placements.append(placement)
                 cycle.fairness.changed(job.project)
             turns.found(place=placement is not None)
+        growths = grow(cycle)
         self._take_back(cycle)
-        return Decisions(tuple(cycle.placements), tuple(cycle.preemptions))
+        return Decisions(tuple(cycle.placements), tuple(cycle.preemptions), growths)
 
     def position(self, job_id: str, now: float) -> int | None:
         """The job's place in the queue, from 1; None for one that does not stand in it."""
@@ -172,6 +180,8 @@ class Scheduler:
             self.release(_tentative(placement))
         for floor, key, running in cycle.put_off:
             floor.hold(key, running)
+        for floor in cycle.floors:
+            floor.end_trial()
 
 
 def _tentative(placement: Placement) -> str:

@@ -48,11 +48,23 @@ class Account:
     """Of what is held now: amounts times the weight of the moment from which they are held."""
     past: dict[str, int] = field(default_factory=lambda: dict.fromkeys(RESOURCES, 0))
     """Resource-seconds of what is over, each with its weight."""
+    _of_week: dict[tuple[str, int], float] = field(default_factory=dict)
+    """What of `mean` changes only with what is told, by resource and half-life: the numbers in it
+    are long, and every cycle asks."""
+
+    def changed(self) -> None:
+        """Somebody wrote into it."""
+        self._of_week.clear()
 
     def mean(self, name: str, now: float) -> float:
         """How much of a resource it had in the past, on the average of the weights."""
-        before = _unweighted(self.past[name], now) / _MEAN_S
-        return before + self.holds[name] / UNITS - _unweighted(self.opened[name], now)
+        whole, rest = divmod(now / HALF_LIFE_S, 1.0)
+        known = self._of_week.get((name, int(whole)))
+        if known is None:
+            weight = _FRACTION << max(int(whole), 0)
+            known = self.past[name] / weight / _MEAN_S - self.opened[name] / weight
+            self._of_week[name, int(whole)] = known
+        return self.holds[name] / UNITS + known / 2**rest
 
 
 class Shares:
@@ -73,6 +85,7 @@ class Shares:
     def hold(self, running: Running, sign: int = 1) -> None:
         """It got resources; `sign` -1: it gave them back."""
         for account in self._both(Owner(running.project, running.user)):
+            account.changed()
             for name, amount in amounts(running).items():
                 account.holds[name] += sign * units(amount)
                 account.opened[name] += sign * _weighted(amount, running.since)
@@ -83,6 +96,7 @@ class Shares:
         told = tuple(_weighted(amount, usage.at) for amount in (usage.gpu_s, usage.cpu_s))
         before = self._past.get(owner, (0, 0))
         for account in self._both(owner):
+            account.changed()
             for name, new, old in zip(RESOURCES, told, before, strict=True):
                 account.past[name] += new - old
         self._past[owner] = told
@@ -142,6 +156,8 @@ class Fairness:
     ) -> None:
         self._shares, self._has, self._now, self._is_on = shares, has, now, is_on
         self._known: dict[Owner, float] = {}
+        self._ours: dict[tuple[str, bool], float] = {}
+        """What projects have, with what they hold and without."""
         self._users: defaultdict[str, int] = defaultdict(int)
         for owner in {*owners, *shares.holding()}:
             self._users[owner.project] += 1
@@ -159,6 +175,7 @@ class Fairness:
         """Somebody of the project got something."""
         for owner in [owner for owner in self._known if owner.project == project]:
             del self._known[owner]
+        self._ours.pop((project, True), None)
 
     def factor(self, owner: Owner, *, held: bool = True) -> float:
         """F; `held` False: as if neither the owner nor its project held anything now."""
@@ -167,7 +184,10 @@ class Fairness:
         share = 1 / max(self._users[owner.project], 1)
         entitled = self._parts.get(owner.project, 1.0) * share
         mine = self._shares.usage(owner, self._has, self._now, held=held)
-        ours = self._shares.usage(owner.project, self._has, self._now, held=held)
+        ours = self._ours.get((owner.project, held))
+        if ours is None:
+            ours = self._shares.usage(owner.project, self._has, self._now, held=held)
+            self._ours[owner.project, held] = ours
         if not entitled:
             return _LEAST
         # Without the digits by which floats differ that are summed up in another order.
@@ -184,8 +204,3 @@ def _weighted(amount: float, moment: float) -> int:
     """An amount times 2^(moment / HALF_LIFE), as a whole number of small parts."""
     whole, rest = divmod(moment / HALF_LIFE_S, 1.0)
     return round(amount * 2**rest * _FRACTION) << max(int(whole), 0)
-
-
-def _unweighted(sum_: int, now: float) -> float:
-    whole, rest = divmod(now / HALF_LIFE_S, 1.0)
-    return sum_ / (_FRACTION << max(int(whole), 0)) / 2**rest

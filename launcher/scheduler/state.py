@@ -5,6 +5,7 @@ Amounts go by Ray's resource names (`CPU`, `GPU`, `memory` in bytes, custom ones
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -12,6 +13,9 @@ from typing import TypeAlias
 from launcher.model.job import Resources
 from launcher.model.project import Project, Usage
 
+SETTLES_S = 5.0
+JUST_NOW_S = 15.0
+"""Some looks at the queue lie in it."""
 ANY = "any"
 """The name of a job's cluster when it takes the first that fits."""
 
@@ -45,6 +49,13 @@ class ClusterView:
     is_live: bool = True
     silent_s: float = 0.0
     """Since when nothing was heard of its executor."""
+    given_back_s: float = math.inf
+    """Since when it was told that a gang gave its resources back."""
+
+    @property
+    def settles(self) -> bool:
+        """Its nodes may not say yet what came free: Ray's own news of that takes a while."""
+        return self.given_back_s < SETTLES_S
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,8 @@ class Waiting:
     """How long an attempt runs at most, by its limit or by what jobs of its name took; None: not
     known."""
     preemptible: bool = False
+    resizes: bool = False
+    """It ran, and gave its place back only for a larger one: it goes before all others."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +90,7 @@ class Running:
     cluster: str
     workers_by_node: WorkersByNode
     resources: Resources
+    """Of an elastic gang those of the size that it has."""
     is_counted: bool = False
     """The reported free amounts of its nodes are already without it: the same report called it up.
     In doubt False: a holding that is subtracted twice delays a job, one forgotten fails it."""
@@ -94,11 +108,21 @@ class Running:
     """Its spec lets it be preempted."""
     is_ending: bool = False
     """It is being stopped, or over already: what it holds is on its way back."""
+    wish: Resources | None = None
+    """Of an elastic gang that could be larger: from how many to how many workers."""
+    grows_from: float = 0.0
+    """Not earlier is it stopped to grow."""
 
     @property
     def may_be_preempted(self) -> bool:
         """Nothing but the work since its newest checkpoint would be lost."""
         return self.preemptible and self.saved_at is not None and not self.is_ending
+
+    def may_grow(self, now: float) -> bool:
+        """It is time, and hardly any work would be lost: it has saved just now."""
+        if self.wish is None or self.is_ending or self.saved_at is None or now < self.grows_from:
+            return False
+        return self.since < self.saved_at and now - self.saved_at <= JUST_NOW_S
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -116,7 +140,7 @@ def started(job: Waiting, cluster: str, workers_by_node: WorkersByNode, at: floa
         job.name,
         cluster,
         workers_by_node,
-        job.resources,
+        job.resources.of(sum(workers for _, workers in workers_by_node)),
         project=job.project,
         user=job.user,
         priority=job.priority,
@@ -157,9 +181,19 @@ class Preemption:
 
 
 @dataclass(frozen=True)
+class Growth:
+    """Stop this job, which saved just now, so that it goes on with more workers."""
+
+    job_id: str
+    workers: int
+    """For how many there is room."""
+
+
+@dataclass(frozen=True)
 class Decisions:
     """What one cycle came to."""
 
     placements: tuple[Placement, ...] = ()
     """In the order of the queue."""
     preemptions: tuple[Preemption, ...] = ()
+    growths: tuple[Growth, ...] = ()

@@ -43,13 +43,14 @@ def _by_holder(floor: Floor, nodes: Sequence[NodeView], names: Sequence[str]) ->
         held[job.job_id] = _held(job, ids, names, before)
     holders = [job_id for job_id in held if any(held[job_id].values())]
     holders.sort(key=lambda job_id: ([-has for has in held[job_id].values()], job_id))
-    texts = [f"{job_id} holds {_amounts(held[job_id])}" for job_id in holders]
+    shown = holders[: _HOLDERS_SHOWN + 1]
+    texts = [f"{job_id} holds {_amounts(held[job_id])}" for job_id in shown]
     strange = {}
     for name in names:
         used = sum(node.total.get(name, 0) - floor.free.has(node, name) for node in nodes)
         strange[name] = max(round(used - sum(has[name] for has in held.values()), 4), 0)
     others = [f"others on the cluster hold {_amounts(strange)}"] if any(strange.values()) else []
-    return [*words.some(texts, _HOLDERS_SHOWN, "job", of=len(texts)), *others]
+    return [*words.some(texts, _HOLDERS_SHOWN, "job", of=len(holders)), *others]
 
 
 def _held(

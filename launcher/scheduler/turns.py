@@ -2,16 +2,17 @@
 
 A queue may be long, and a cycle ask of most of it the same. Each owner's jobs are taken one by one
 only until every cluster has its first blocked job. From then on only kinds of job are looked at for
-which there is a place at all, and of these no further than the first that finds none.
+which there is a place at all, of these no further than the first that finds none, and in an order
+of their own (`passing.py`).
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
 
 from launcher.scheduler.cycle import Cycle
-from launcher.scheduler.queue import Line, Turn, turn
+from launcher.scheduler.line import Line, Turn, turn
+from launcher.scheduler.passing import Passing
 from launcher.scheduler.state import Waiting
 
 
@@ -23,15 +24,17 @@ class Turns:
         self._placed: set[str] = set()
         self._this: Turn | None = None
         self._reserved = -1
-        self._heap: list[Turn] = []
-        self._begin(self._queue.lines())
+        self._passing: Passing | None = None
+        fairness = cycle.fairness
+        self._heap = [turn(line, 0, fairness[line.owner]) for line in self._queue.lines()]
+        heapq.heapify(self._heap)
 
     def next(self) -> Waiting | None:
         """The next job in order; None: nobody is left who could start."""
+        if self._passing is not None:
+            return self._passing.next()
         while self._heap:
             this = heapq.heappop(self._heap)
-            if this.line.kind in self._cycle.dead and self._cycle.is_settled:
-                continue
             job = self._queue.jobs[this.job_id]
             stands = self._cycle.stands_at(job)
             if stands > this.less:  # its project got something meanwhile, or it borrows
@@ -45,6 +48,9 @@ class Turns:
 
     def found(self, *, place: bool) -> None:
         """Whether the last job found a place."""
+        if self._passing is not None:
+            self._passing.found(place=place)
+            return
         this, cycle = self._this, self._cycle
         assert this is not None
         if place:
@@ -54,7 +60,7 @@ class Turns:
         if len(cycle.reservations) > self._reserved:
             self._reserved = len(cycle.reservations)
             if cycle.is_settled:
-                self._settle()
+                self._passing = Passing(cycle, self._placed)
                 return
         if this.line.kind is not None:
             return  # nor does any that is alike and stands behind it
@@ -65,17 +71,6 @@ class Turns:
                     self._push(lane, 0)
         else:
             self._push(this.line, this.at + 1)
-
-    def _settle(self) -> None:
-        kinds = {kind for kind in self._queue.kinds.values() if self._cycle.may_start(kind)}
-        lines = self._queue.lines() if kinds else []
-        lanes = (lane for line in lines for lane in self._queue.lanes(line.owner))
-        self._begin(lane for lane in lanes if lane.kind in kinds)
-
-    def _begin(self, lines: Iterable[Line]) -> None:
-        fairness = self._cycle.fairness
-        self._heap = [turn(line, 0, fairness[line.owner]) for line in lines]
-        heapq.heapify(self._heap)
 
     def _push(self, line: Line, at: int) -> None:
         if at < len(line.places):

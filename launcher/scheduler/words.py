@@ -57,14 +57,25 @@ def gang(resources: Resources, names: Sequence[str]) -> str:
     if resources.workers == 1:
         return amounts(each)
     one = amounts(each) if len(each) == 1 else f"({amounts(each)})"
-    return f"{resources.workers} workers \N{MULTIPLICATION SIGN} {one}"
+    return f"{at_least(resources)}{resources.workers} workers \N{MULTIPLICATION SIGN} {one}"
+
+
+def at_least(resources: Resources) -> str:
+    """Before what the smallest of an elastic gang needs; empty of a gang of one size."""
+    return "at least " if resources.fewest is not None else ""
+
+
+def key_of_workers(resources: Resources) -> str:
+    """The key of a spec that says how many workers there are, or the fewest, with its value."""
+    key = "resources.workers" if resources.fewest is None else "resources.workers.min"
+    return f"{key} (now {resources.workers})"
 
 
 def headline(resources: Resources) -> str:
     """What a gang needs, in the two words that tell most: `8 GPUs`."""
     each = resources.per_worker()
     name = by_weight(each)[0]
-    return amount(name, each[name] * resources.workers)
+    return at_least(resources) + amount(name, each[name] * resources.workers)
 
 
 def some(first: Sequence[str], limit: int, noun: str, *, of: int) -> list[str]:

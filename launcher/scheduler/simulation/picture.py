@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from launcher.errors import LauncherError, SpecError
+from launcher import charts
 from launcher.scheduler.simulation.loop import History
 from launcher.scheduler.simulation.outcome import Window, fates, held_over_time
 from launcher.scheduler.simulation.policies import POLICIES
@@ -17,7 +17,7 @@ from launcher.units import format_duration
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_COLOURS = ("#9aa0a6", "#e8833a", "#1f6fb4", "#3f9b4f", "#8e5ea8")
+_COLOURS = ("#9aa0a6", "#e8833a", "#1f6fb4", "#3f9b4f", "#8e5ea8", "#b0413e")
 _STYLES = {name: (colour, 1.7) for name, colour in zip(POLICIES, _COLOURS, strict=True)}
 """Colour and width of the lines of the policies."""
 _DAY_S, _HOUR_S = 86400.0, 3600.0
@@ -47,14 +47,9 @@ def draw(
     Raises:
         LauncherError: matplotlib is not installed, or the file cannot be written.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise LauncherError(
-            "a picture needs matplotlib, which is not installed here",
-            hint="pip install matplotlib, or leave out --plot",
-        ) from error
-    figure = Figure(figsize=(12, 0.6 + 2.9 * len(runs)), dpi=120, layout="constrained")
+    figure = charts.picture(
+        12, 0.6 + 2.9 * len(runs), otherwise="without --plot the figures are printed all the same"
+    )
     panels = figure.subplots(len(runs), 2, squeeze=False)
     gpus = sum(node.total["GPU"] for node in nodes)
     for (load, histories), (left, right) in zip(runs.items(), panels, strict=True):
@@ -62,12 +57,7 @@ def draw(
         _draw_use(right, histories, windows[load], gpus, load)
     lines, names = panels[0][0].get_legend_handles_labels()
     figure.legend(lines, names, loc="outside lower center", ncols=len(names), frameon=False)
-    try:
-        figure.savefig(file)
-    except ValueError as error:
-        raise SpecError(f"{file}: {error}", hint="name a .png, .svg or .pdf file") from error
-    except OSError as error:
-        raise LauncherError(f"{file} cannot be written: {error.strerror}") from error
+    charts.write(figure, file)
 
 
 def _draw_waits(panel: Axes, histories: Mapping[str, History], window: Window, load: float) -> None:

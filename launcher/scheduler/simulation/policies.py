@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from launcher.scheduler.cycle import Policy
 
-_BARE = Policy(priority=False, fair_share=False, backfill=False, preemption=False)
+_EASY = Policy(priority=False, fair_share=False, shortest_first=False, preemption=False)
 
 POLICIES = {
-    "fifo": _BARE,
-    "fifo+backfill": Policy(priority=False, fair_share=False, preemption=False),
+    "fifo": replace(_EASY, backfill=False),
+    "fifo+backfill": _EASY,
     "launcher": Policy(),
+    "launcher-shortest": Policy(shortest_first=False),
     "launcher-preemption": Policy(preemption=False),
     "launcher-priority": Policy(priority=False, preemption=False),
 }
