@@ -146,6 +146,10 @@ class JobView:
     ended_at: float | None = None
     framework: str = ""
     workers: int = 1
+    """Of an elastic job those that it has, while it waits the most."""
+    min_workers: int | None = None
+    max_workers: int | None = None
+    """Both: of an elastic job."""
     gpus_per_worker: int = 0
     cpus_per_worker: float = 1
     spec: dict[str, Any] | None = None
@@ -374,6 +378,8 @@ class WaitingJob:
     priority: int = 50
     queued_at: float = 0.0
     workers: int = 1
+    """At most; of an elastic job at least `min_workers`."""
+    min_workers: int | None = None
     gpus_per_worker: int = 0
     cpus_per_worker: float = 1
     reason: str = ""
@@ -401,7 +407,10 @@ class Occupancy:
     now: float = 0.0
     clusters: tuple[ClusterOccupancy, ...] = ()
     waiting: tuple[WaitingJob, ...] = ()
+    """The first of those that stand in the queue, then of those that wait for something else."""
     disk: DiskView | None = None
+    more: int = 0
+    """How many more wait."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,15 @@ from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 
-from launcher import checkpoint, rank, report, resume_from, should_stop, world_size
+from launcher import (
+    checkpoint,
+    per_worker_batch,
+    rank,
+    report,
+    resume_from,
+    should_stop,
+    world_size,
+)
 from launcher.train.pytorch import process_group
 
 
@@ -35,7 +43,7 @@ def train(args: argparse.Namespace, device: torch.device) -> None:
     sampler = DistributedSampler(
         training, num_replicas=world_size(), rank=rank(), seed=args.seed, drop_last=True
     )
-    loader = DataLoader(training, batch_size=args.batch_size, sampler=sampler)
+    loader = DataLoader(training, batch_size=per_worker_batch(args.batch_size), sampler=sampler)
     model = make_model().to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=args.lr)
     # The number of steps done says where the training is: in which epoch, and how far in it.
@@ -126,7 +134,9 @@ def say(text: str) -> None:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--batch-size", type=int, default=32, help="images per process and step")
+    parser.add_argument(
+        "--batch-size", type=int, default=64, help="images per step, of all processes"
+    )
     parser.add_argument("--lr", type=float, default=4e-3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--save-every", type=int, default=1, metavar="EPOCHS")

@@ -40,9 +40,24 @@ class _Name(_Filled):
         return text
 
 
+class _Workers(click.ParamType):  # type: ignore[type-arg]  # generic in newer clicks alone
+    """`4`, or `2-8` of an elastic job: what a spec says of either."""
+
+    name = "workers"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | dict[str, int]:
+        numbers = value.replace(":", "-").split("-")
+        if len(numbers) > 2 or not all(number.isdecimal() for number in numbers):
+            self.fail(f"expected a whole number, or 2-8, found '{value}'", param, ctx)
+        low, high = int(numbers[0]), int(numbers[-1])
+        return low if len(numbers) == 1 else {"min": low, "max": high}
+
+
 _EMBEDDED = "local"
 """The cluster that a server of one's own brings along."""
-FILLED, NAME_TYPE = _Filled(), _Name()
+FILLED, NAME_TYPE, WORKERS = _Filled(), _Name(), _Workers()
 PORT = click.IntRange(1, 65535)
 
 job_argument = click.argument("job", metavar="JOB", shell_complete=_completing.jobs)

@@ -14,7 +14,7 @@ import click
 
 from launcher.cli import _completing, _output, _python, _words
 from launcher.cli._leftout import tell_left_out
-from launcher.cli._options import FILLED
+from launcher.cli._options import FILLED, WORKERS
 from launcher.errors import ConflictError, SpecError
 from launcher.units import format_size
 
@@ -38,7 +38,9 @@ _OPTIONS = (
         "words", nargs=-1, metavar="[SPEC | -- PROGRAM...]", shell_complete=_completing.files
     ),
     set_option,
-    click.option("-w", "--workers", type=int, help="Number of workers."),
+    click.option(
+        "-w", "--workers", type=WORKERS, metavar="N[-M]", help="Number of workers, or 2-8: elastic."
+    ),
     click.option("-g", "--gpus-per-worker", type=int, help="GPUs of each worker."),
     click.option("--name", help="Name of the job."),
     click.option("--framework", help="As in a spec. Default: pytorch, or command if not Python."),
@@ -74,7 +76,7 @@ class Wish:
     """What the command line says of a job, beside its words."""
 
     overrides: tuple[str, ...]
-    workers: int | None
+    workers: int | dict[str, int] | None
     gpus_per_worker: int | None
     name: str | None
     framework: str | None
@@ -99,10 +101,10 @@ class Wish:
         flags = [
             ("name", self.name, "--name"),
             ("framework", self.framework, "--framework"),
-            ("resources.workers", self.workers, "--workers"),
             *((f"env.{key}", text, f"--env {key}=") for key, text in self.variables().items()),
         ]
         more = [
+            ("resources.workers", self.workers, "--workers"),
             ("resources.gpus_per_worker", self.gpus_per_worker, "--gpus-per-worker"),
             ("from_job", self.from_job, "--from"),
             ("in_place", self.in_place, "--in-place"),
@@ -110,7 +112,11 @@ class Wish:
             ("not_before", self.not_before, "--not-before"),
         ]
         given = [
-            Flag.of(key, json.dumps(value), f"{flag}{'' if flag.endswith('=') else ' '}{value}")
+            Flag.of(
+                key,
+                json.dumps(value),
+                f"{flag}{'' if flag.endswith('=') else ' '}{_written(value)}",
+            )
             for key, value, flag in (more if of_program else [*flags, *more])
             if value is not None
         ]
@@ -125,6 +131,11 @@ class Wish:
         return [
             Flag.of("after", json.dumps(value), " ".join(f"--after {job}" for job in self.after))
         ]
+
+
+def _written(value: Any) -> str:
+    """A flag's value as its user wrote it."""
+    return f"{value['min']}-{value['max']}" if isinstance(value, dict) else str(value)
 
 
 def spec_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -242,7 +253,6 @@ def _from_program(words: Sequence[str], wish: Wish) -> JobSpec:
         words,
         name=wish.name,
         framework=wish.framework,
-        workers=wish.workers,
         env=wish.variables(),
         overrides=wish.as_overrides(of_program=True),
     )

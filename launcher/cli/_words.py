@@ -97,13 +97,18 @@ def gang(job: JobView) -> str:
 
     >>> gang(JobView("a-1", "a", "QUEUED", workers=4, gpus_per_worker=1))
     '4 x 1 GPU'
+    >>> gang(JobView("a-1", "a", "RUNNING", workers=4, min_workers=2, max_workers=8))
+    '4 of 2-8 x 1 CPU'
     """
     each = (
         f"{job.gpus_per_worker} GPU{'s' * (job.gpus_per_worker > 1)}"
         if job.gpus_per_worker
         else f"{job.cpus_per_worker:g} CPU{'s' * (job.cpus_per_worker > 1)}"
     )
-    return f"{job.workers} x {each}"
+    if job.min_workers is None:
+        return f"{job.workers} x {each}"
+    now = "" if job.state in {"QUEUED", "HELD"} else f"{job.workers} of "
+    return f"{now}{job.min_workers}-{job.max_workers} x {each}"
 
 
 def metric_order(names: Iterable[str]) -> list[str]:

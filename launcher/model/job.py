@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
 from typing import Any, Literal
@@ -88,6 +88,8 @@ class Slot:
     index: int
     node_id: str
     ranks: int
+    replicas: int = 1
+    """Workers that each of the ranks stands for."""
     address: str = ""
     """host:port of the agent's gang channel; empty until it registered."""
     quiet: int = 0
@@ -102,6 +104,10 @@ class Slot:
     """When the server heard that, on its clock."""
     notes: int = 0
     """Number of the agent's last note that became an event."""
+
+    @property
+    def workers(self) -> int:
+        return self.ranks * self.replicas
 
     def has_ended(self, attempt: int) -> bool:
         return bool(self.closed) or self.quiet >= attempt
@@ -134,6 +140,11 @@ class Allocation:
         return names.allocation_id(self.job_id, self.number)
 
     @property
+    def workers(self) -> int:
+        """How many it is for."""
+        return sum(slot.workers for slot in self.slots)
+
+    @property
     def is_wanted(self) -> bool:
         return self.state is AllocationState.WANTED
 
@@ -148,6 +159,7 @@ class Resources:
     """What a gang needs. Sizes in bytes. `nodes`: exact number of nodes, if the user fixed it."""
 
     workers: int
+    """Of an elastic gang the most."""
     cpus_per_worker: float = 1
     gpus_per_worker: int = 0
     memory_per_worker: int = 0
@@ -161,14 +173,40 @@ class Resources:
     uneven: bool = False
     replicas_per_rank: int = 1
     """Workers that each rank stands for: more than 1 where one process has them all."""
+    fewest: int | None = None
+    """An elastic gang may have any number of workers from this to `workers`."""
+
+    @property
+    def is_elastic(self) -> bool:
+        return self.fewest is not None and self.fewest < self.workers
+
+    @property
+    def smallest(self) -> Resources:
+        """The gang with as few workers as it may have."""
+        return self.upto(self.fewest) if self.fewest is not None else self
+
+    def of(self, workers: int) -> Resources:
+        """The gang with exactly so many workers."""
+        if workers == self.workers and self.fewest is None:
+            return self
+        return replace(self.upto(workers), fewest=None)
+
+    def upto(self, workers: int) -> Resources:
+        """The gang with so many workers at most."""
+        together = self.replicas_per_rank > 1
+        return replace(self, workers=workers, replicas_per_rank=workers if together else 1)
 
     @cached_property
     def footprint(self) -> Hashable:
         """Equal for gangs of equal needs and shape (a dataclass that holds dicts does not hash)."""
         return (
             self.workers,
-            frozenset(self.per_worker().items()),
-            frozenset(self.labels.items()),
+            self.fewest,
+            self.cpus_per_worker,
+            self.gpus_per_worker,
+            self.memory_per_worker,
+            frozenset(self.custom.items()) if self.custom else None,
+            frozenset(self.labels.items()) if self.labels else None,
             self.accelerator,
             self.placement,
             self.nodes,
@@ -211,6 +249,8 @@ class Policy:
     """The submitter's interpreter: of a spec that names none, on the embedded cluster alone."""
     preemptible: bool = False
     """It may be stopped for others after it saved, and may hold more than its project's quota."""
+    resize_every_s: float = 600.0
+    """An elastic gang runs for so long before it is stopped to grow."""
 
 
 @dataclass(frozen=True)
@@ -295,6 +335,22 @@ class Job:
     def in_line_since(self) -> float:
         """From when its age in the queue counts: its submit, and later by what kept it out."""
         return self.submitted_at + self.kept_back_s
+
+    @property
+    def gang(self) -> Resources:
+        """What its allocation is for; without one, what it wants."""
+        if self.allocation is None or not self.resources.is_elastic:
+            return self.resources
+        return self.resources.of(self.allocation.workers)
+
+    @property
+    def resizes(self) -> bool:
+        """It gave its place back for a larger one, and waits for that."""
+        last = self.attempt
+        if self.state is not JobState.QUEUED or last is None or last.verdict is None:
+            return False
+        # Once it was held, or failed to start, it waits like any other.
+        return last.verdict.ending is Ending.RESIZED and last.ended_at == self.queued_at
 
     @property
     def is_eligible(self) -> bool:

@@ -69,13 +69,16 @@ def place(
     """
     assert job.attempt is None or job.attempt.is_over
     number = job.allocation.number + 1 if job.allocation else 1
-    of_a_rank = job.resources.replicas_per_rank
+    gang = job.resources.of(sum(workers for _, workers in workers_by_node))
+    each = gang.replicas_per_rank
     slots = tuple(
-        Slot(index, node, workers // of_a_rank)
+        Slot(index, node, workers // each, each)
         for index, (node, workers) in enumerate(workers_by_node)
     )
     allocation = Allocation(job.id, number, cluster, slots, now)
     where = f"{len(slots)} node{'s' * (len(slots) != 1)} of cluster {cluster}"
+    if job.resources.is_elastic:
+        where += f" with {gang.workers} of {job.resources.workers} workers"
     return _grant(replace(job, allocation=allocation), now, resume, f"on {where}")
 
 
@@ -410,7 +413,7 @@ def _follow(job: Job, verdict: Verdict, now: float) -> Change:
 def _again(job: Job, verdict: Verdict, reason: str, now: float) -> Change:
     """In the same allocation if it is whole and still ours, else through the queue."""
     running = job.state in {JobState.STARTING, JobState.RUNNING}
-    if running and _can_carry(job) and verdict.ending is not Ending.PREEMPTED:
+    if running and _can_carry(job) and verdict.ending not in _OUR_DOING:
         return Change(move(job, JobState.STARTING, reason, now))
     return _queue_again(job, reason, now)
 

@@ -61,8 +61,8 @@ def _layout(spec: JobSpec) -> list[int]:
     if spec.is_one_process:
         return [1]
     each = wanted.workers_per_node
-    nodes = wanted.nodes or (-(-wanted.workers // each) if each else 1)
-    whole, more = divmod(wanted.workers, nodes)
+    nodes = wanted.nodes or (-(-wanted.most // each) if each else 1)
+    whole, more = divmod(wanted.most, nodes)
     return [whole + (node < more) for node in range(nodes)]
 
 

@@ -12,7 +12,7 @@ from launcher import units
 from launcher.spec.jobspec import JobSpec, Outputs
 from launcher.spec.resources import Resources
 
-_DURATIONS = frozenset({"backoff", "run", "start", "queue", "grace"})
+_DURATIONS = frozenset({"backoff", "run", "start", "queue", "grace", "resize_every"})
 _SIZES = frozenset({"memory_per_worker"})
 _MIB = 2**20
 _OTHER_BREAKS = frozenset("\r\x85\u2028\u2029\ufeff")

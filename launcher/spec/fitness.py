@@ -59,7 +59,7 @@ def situation(
     traits = frozenset(program.signs.traits or ()) | compatibility.environment_traits(spec.env)
     if program.signs.traits is None and spec.program.kind == "module":
         traits |= {compatibility.IMPORTS_TORCH}  # one that is installed: it may
-    return Situation(spec.framework, spec.strategy, spec.resources.workers, traits, packages or {})
+    return Situation(spec.framework, spec.strategy, spec.resources.most, traits, packages or {})
 
 
 def check_fitness(spec: JobSpec, workdir: Path, draft: Draft) -> None:

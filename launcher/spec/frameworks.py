@@ -114,8 +114,8 @@ def torn_apart(framework: str, resources: Resources) -> Iterator[WrongValueError
     nodes, on_each = resources.nodes, resources.workers_per_node
     if nodes is not None and nodes > 1:
         yield WrongValueError(f"is {{value}}, {advice}", at=("resources", "nodes"))
-    elif on_each is not None and on_each < resources.workers:
-        words = f"is {{value}} of {resources.workers}, {advice}"
+    elif on_each is not None and on_each < resources.most:
+        words = f"is {{value}} of {resources.most}, {advice}"
         yield WrongValueError(words, at=("resources", "workers_per_node"))
     if resources.placement == "spread":
         yield WrongValueError(f"is {{value}}, {advice}", at=("resources", "placement"))

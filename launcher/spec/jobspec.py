@@ -311,6 +311,9 @@ class JobSpec(Part, BaseModel):
     """The job may be stopped for others, once it has a committed checkpoint to resume from; it goes
     back to its place in the queue. In return it may hold more than its project's quota, of what
     others leave idle."""
+    resize_every: PositiveDuration = 600.0
+    """How long a job with `workers: {min, max}` runs before it is stopped to grow, right after a
+    checkpoint."""
     after: Afters = ()
     """Jobs, or arrays, that must have succeeded before this one starts; `digits-k3m9ap:any`, or
     `{job: digits-k3m9ap, when: ended}`, waits for the end alone. One needs no list. When one can
@@ -349,6 +352,17 @@ class JobSpec(Part, BaseModel):
         raise_all(
             WrongValueError(words, at=("env", name)) for name in self.env if name in self.secrets
         )
+        return self
+
+    @model_validator(mode="after")
+    def _something_to_resize(self) -> JobSpec:
+        is_default = self.resize_every == type(self).model_fields["resize_every"].default
+        if not is_default and self.resources.fewest is None:
+            raise WrongValueError(
+                "does nothing for a fixed number of workers; write resources.workers as {min: 2, "
+                "max: 8}, or remove the line",
+                at=("resize_every",),
+            )
         return self
 
     @model_validator(mode="after")
@@ -408,4 +422,4 @@ class JobSpec(Part, BaseModel):
     @property
     def replicas_per_rank(self) -> int:
         """How many of the workers each process stands for."""
-        return self.resources.workers if self.is_one_process else 1
+        return self.resources.most if self.is_one_process else 1

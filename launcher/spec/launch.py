@@ -22,7 +22,7 @@ def remarks(spec: JobSpec) -> list[str]:
     if spec.replicas_per_rank == 1 or spec.resources.gpus_per_worker:
         return []
     text = (
-        f"{spec.resources.workers} workers of one process, and no GPUs: MirroredStrategy makes so "
+        f"{spec.resources.most} workers of one process, and no GPUs: MirroredStrategy makes so "
         "many replicas only if the program splits the CPU by "
         "tf.config.set_logical_device_configuration (docs/frameworks.md)"
     )
@@ -50,7 +50,7 @@ def to_launch(spec: JobSpec, job_id: str, code: str) -> Launch:
         strategy=spec.strategy,
         replicas_per_rank=spec.replicas_per_rank,
         entrypoint=spec.program,
-        workers=resources.workers,
+        workers=resources.most,
         gpus_per_worker=resources.gpus_per_worker,
         cpus_per_worker=resources.cpus_per_worker,
         env=dict(spec.env),

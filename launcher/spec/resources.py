@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, model_validator
+from pydantic import AfterValidator, BaseModel, model_validator
 
 from launcher.spec.part import Part
+from launcher.spec.span import Span, Workers
 from launcher.spec.values import (
     Amount,
     Count,
@@ -22,12 +23,6 @@ from launcher.spec.values import (
 _RAY_OWN = {"CPU": "cpus_per_worker", "GPU": "gpus_per_worker", "memory": "memory_per_worker"}
 
 
-def _fixed_workers(value: object) -> object:
-    if isinstance(value, dict):
-        raise WrongValueError("{min, max}: not in this version; write a whole number")
-    return value
-
-
 def _resource_name(value: str) -> str:
     if value in _RAY_OWN:
         raise WrongValueError(f"has a key of its own: resources.{_RAY_OWN[value]}")
@@ -35,9 +30,10 @@ def _resource_name(value: str) -> str:
 
 
 class Resources(Part, BaseModel):
-    workers: Annotated[Count, BeforeValidator(_fixed_workers)] = 1
+    workers: Workers = 1
     """Replicas of the data-parallel training: one process each, or one process in all where the
-    framework has it so (docs/frameworks.md)."""
+    framework has it so (docs/frameworks.md). `{min: 2, max: 8}` starts with as many as there is
+    room for, and grows later (docs/elastic.md)."""
     gpus_per_worker: CountOrZero | None = None
     """Whole GPUs of each worker. Without it: 1 when the cluster has GPUs and the framework is not
     `command`, else 0."""
@@ -68,6 +64,16 @@ class Resources(Part, BaseModel):
         raise_all(fault for fault in (self._placed_twice(), self._misshapen()) if fault)
         return self
 
+    @property
+    def most(self) -> int:
+        """Of workers."""
+        return self.workers.max if isinstance(self.workers, Span) else self.workers
+
+    @property
+    def fewest(self) -> int | None:
+        """Of the workers of an elastic job; None: it has exactly `most`."""
+        return self.workers.min if isinstance(self.workers, Span) else None
+
     def _placed_twice(self) -> WrongValueError | None:
         shaped = self.nodes or self.workers_per_node
         if shaped and self.placement != "pack":
@@ -78,7 +84,17 @@ class Resources(Part, BaseModel):
         return None
 
     def _misshapen(self) -> WrongValueError | None:
-        workers, nodes, on_each = self.workers, self.nodes, self.workers_per_node
+        if self.nodes and self.workers_per_node and isinstance(self.workers, Span):
+            return WrongValueError(
+                f"{self.nodes} nodes of {self.workers_per_node} workers are always "
+                f"{self.nodes * self.workers_per_node}; remove nodes, or write workers as a number",
+                at=("workers",),
+            )
+        ends = (self.most,) if self.fewest is None else (self.fewest, self.most)
+        return next((fault for end in ends if (fault := self._misshapen_with(end))), None)
+
+    def _misshapen_with(self, workers: int) -> WrongValueError | None:
+        nodes, on_each = self.nodes, self.workers_per_node
         if nodes and nodes > workers:
             return WrongValueError(
                 f"{nodes} nodes for {workers} workers; lower nodes or raise workers",

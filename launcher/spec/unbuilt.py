@@ -10,5 +10,4 @@ KEYS_NOT_BUILT = {
     "image": "",
     "kubernetes": "",
     "timeouts.hang": "timeouts.run ends a job that never ends by itself",
-    "resize_every": "",
 }

@@ -143,7 +143,12 @@ def _env_name(value: object) -> str:
     return text
 
 
-def _whole(value: object, *, low: int, high: int | None = None) -> int:
+def whole(value: object, *, low: int, high: int | None = None) -> int:
+    """A whole number of a span.
+
+    Raises:
+        WrongValueError: it is not.
+    """
     span = f"from {low} to {high}" if high is not None else f"from {low}"
     if value is None:
         raise WrongValueError(f"has no value; write a whole number {span}, or remove the line")
@@ -231,17 +236,17 @@ Name = Annotated[str, BeforeValidator(_name), WithJsonSchema(_NAME_SCHEMA)]
 EnvName = Annotated[str, BeforeValidator(_env_name)]
 Count = Annotated[
     int,
-    BeforeValidator(partial(_whole, low=1)),
+    BeforeValidator(partial(whole, low=1)),
     WithJsonSchema({"type": "integer", "minimum": 1}),
 ]
 CountOrZero = Annotated[
     int,
-    BeforeValidator(partial(_whole, low=0)),
+    BeforeValidator(partial(whole, low=0)),
     WithJsonSchema({"type": "integer", "minimum": 0}),
 ]
 Priority = Annotated[
     int,
-    BeforeValidator(partial(_whole, low=0, high=100)),
+    BeforeValidator(partial(whole, low=0, high=100)),
     WithJsonSchema({"type": "integer", "minimum": 0, "maximum": 100}),
 ]
 Flag = Annotated[bool, BeforeValidator(_flag)]

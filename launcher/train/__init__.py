@@ -8,7 +8,14 @@ library are modules of their own (`launcher.train.pytorch`) and are imported by 
 from __future__ import annotations
 
 from launcher.train.checkpoints import checkpoint
-from launcher.train.place import attempt, local_rank, rank, resume_from, world_size
+from launcher.train.place import (
+    attempt,
+    local_rank,
+    per_worker_batch,
+    rank,
+    resume_from,
+    world_size,
+)
 from launcher.train.reports import report
 from launcher.train.stopping import should_stop
 
@@ -16,6 +23,7 @@ __all__ = [
     "attempt",
     "checkpoint",
     "local_rank",
+    "per_worker_batch",
     "rank",
     "report",
     "resume_from",

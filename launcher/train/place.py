@@ -21,6 +21,28 @@ def world_size() -> int:
     return int(os.environ.get("WORLD_SIZE") or 1)
 
 
+def per_worker_batch(global_batch: int) -> int:
+    """How many samples of a batch each process takes, whatever the number of processes.
+
+    An elastic job trains with the same batch in all, and so with the same learning rate, while its
+    workers come and go. All processes take equally many, as DistributedSampler and averaging
+    gradients want it; where that does not divide evenly, as many as come nearest.
+
+    Args:
+        global_batch: samples of one step, of all processes together.
+
+    Raises:
+        ValueError: there are fewer samples than processes.
+    """
+    size = world_size()
+    if global_batch < size:
+        raise ValueError(
+            f"a global batch of {global_batch} for {size} workers leaves some without a sample: "
+            "raise it, or lower resources.workers"
+        )
+    return (global_batch + size // 2) // size
+
+
 def attempt() -> int:
     """Which launch of the job this is, from 1."""
     return int(os.environ.get("LAUNCHER_ATTEMPT") or 1)

@@ -135,3 +135,25 @@ def test_an_agent_that_stands_still_is_given_up_after_its_lease(
     if frozen == "agent":
         assert not sampler.overlaps
         assert not diary.overlaps()
+
+
+def test_an_elastic_job_goes_on_with_the_machines_that_are_left(
+    own_stack: Stack, diary: Diary
+) -> None:
+    stack, client = own_stack, own_stack.client
+    job = stack.submit(
+        PROGRAMS / "meet.py",
+        resources={"workers": {"min": 2, "max": 3}, "cpus_per_worker": 2},
+        env={"DIARY": str(diary.folder)},
+    )
+    stack.wait_for(job, lambda: client.checkpoints(job), "a checkpoint")
+    assert client.job(job).workers == 3
+    lost = next(node.node_id for node in client.job(job).nodes if 0 not in node.ranks)
+    number = stack.nodes.node_ids.index(lost)
+    stack.nodes.lose(number if number > 0 else 2)
+    struck_at = time.time()
+    await_next_attempt(stack, diary, job, struck_at, "an elastic job lost a node")
+    assert client.job(job).workers == 2
+    diary.finish()
+    stack.wait(job, "SUCCEEDED")
+    assert not diary.overlaps()

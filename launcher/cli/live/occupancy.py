@@ -142,13 +142,14 @@ def _queue(seen: Occupancy, room: int) -> RenderableType:
     table.add_column("BECAUSE", overflow="ellipsis", no_wrap=True, ratio=1)  # what is left
     for job in seen.waiting[:room]:
         table.add_row(*_waiting(job, seen.now))
-    more = len(seen.waiting) - room
+    more = max(len(seen.waiting) - room, 0) + seen.more
     return Group(table, Text(f"and {more} more", style="dim")) if more > 0 else table
 
 
 def _waiting(job: WaitingJob, now: float) -> list[Text]:
     each = f"{job.gpus_per_worker} GPU" if job.gpus_per_worker else f"{job.cpus_per_worker:g} CPU"
-    takes, place = f"{job.workers} x {each}", str(job.position or "")
+    least = f"{job.min_workers}-" if job.min_workers is not None else ""
+    takes, place = f"{least}{job.workers} x {each}", str(job.position or "")
     when = _words.ago(job.queued_at, now), _words.about(job.starts_at, now)
     cells = (place, job.job, *when, job.user, job.project, str(job.priority), takes, job.reason)
     return [_text(cell) for cell in cells]

@@ -82,7 +82,7 @@ FLAGS: dict[str, Flag] = {
             *("--min-np", "--min-num-proc", "--max-np", "--max-num-proc", "--slots-per-host"),
             *("--elastic-timeout", "--reset-limit", "--host-discovery-script"),
         ),
-        refused(f"{ELASTIC}; write -np alone"),
+        refused(ELASTIC),
     ),
     "--blacklist-cooldown-range": refused(ELASTIC, 2),
     **dict.fromkeys(

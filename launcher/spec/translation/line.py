@@ -24,7 +24,7 @@ PER_NODE: Key = ("resources", "workers_per_node")
 PLACEMENT: Key = ("resources", "placement")
 GPUS: Key = ("resources", "gpus_per_worker")
 
-ELASTIC = "a number of workers that changes is not in this version"
+ELASTIC = "write resources: {workers: {min: 2, max: 8}} in its place (docs/elastic.md)"
 _NUMBER = re.compile(r"\d{1,7}")
 
 
@@ -83,7 +83,7 @@ class Line:
         resources |= {name: value for name, value in found.items() if name != "workers"}
         if gpus is not None:
             resources["gpus_per_worker"] = gpus
-        shown = ", ".join(f"{name}: {value}" for name, value in resources.items())
+        shown = ", ".join(f"{name}: {_flow(value)}" for name, value in resources.items())
         program = entrypoint or shlex.join(self.program) or "train.py ARGUMENTS"
         parts = [f"framework: {framework}"] * bool(framework) + [f"entrypoint: {program}"]
         for section in ("env", "retries", "timeouts", "python"):
@@ -103,6 +103,13 @@ class Line:
         self.held[PLACEMENT] = Setting("pack", flag)
         if workers % nodes == 0:
             self.held[PER_NODE] = Setting(workers // nodes, flag)
+
+
+def _flow(value: Any) -> str:
+    """As YAML has it within a line."""
+    if not isinstance(value, Mapping):
+        return str(value)
+    return f"{{{', '.join(f'{name}: {part}' for name, part in value.items())}}}"
 
 
 Act = Callable[[Line, str, str], None]

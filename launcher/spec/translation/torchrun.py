@@ -8,7 +8,6 @@ from __future__ import annotations
 import shlex
 
 from launcher.spec.translation.line import (
-    ELASTIC,
     GPUS,
     NODES,
     PER_NODE,
@@ -68,6 +67,9 @@ _OF_A_NODE = {"gpu": 1, "cpu": 0, "auto": None}
 
 def finish(line: Line) -> None:
     """Puts nodes and processes of a node together."""
+    if (span := _span(line)) is not None:
+        _change_nodes(line, *span)
+        return
     nodes = _nodes(line)
     if line.fact("standalone"):
         _hold_on_one_node(line)
@@ -83,15 +85,34 @@ def finish(line: Line) -> None:
         _count(line, nodes)
 
 
+def _span(line: Line) -> tuple[str, str] | None:
+    """Fewest and most nodes, where they differ."""
+    low, colon, high = (line.fact("nodes") or "").partition(":")
+    return (low, high) if colon and low != high else None
+
+
+def _change_nodes(line: Line, low: str, high: str) -> None:
+    """Elastic: so many workers on each node, on a number of nodes that changes."""
+    flag, per_node = line.flag("nodes"), line.fact("per_node") or "1"
+    if per_node in _OF_A_NODE:
+        _count_devices(line, per_node, None)
+        return
+    fewest, most = whole(line, flag, low, 1), whole(line, flag, high, 1)
+    each = whole(line, line.flag("per_node"), per_node, 1)
+    if fewest is None or most is None or each is None:
+        return
+    flag = line.flag("nodes", "per_node")
+    if line.fact("standalone"):
+        line.faults.append(f"{line.flag('standalone', 'nodes')}: --standalone is one node")
+    line.keys[WORKERS] = Setting({"min": fewest * each, "max": most * each}, flag)
+    line.keys[PER_NODE] = Setting(each, flag)
+
+
 def _nodes(line: Line) -> int | None:
     if "nodes" not in line.facts:
         return None
     text, flag = line.facts["nodes"].value, line.flag("nodes")
-    low, colon, high = text.partition(":")
-    if colon and low != high:
-        line.faults.append(f"{flag}: {ELASTIC}; write --nnodes {high}")
-        return None
-    count = whole(line, flag, low, 1)
+    count = whole(line, flag, text.partition(":")[0], 1)
     if count is not None:
         line.facts["nodes"] = Setting(count, flag)
     return count
