@@ -272,6 +272,24 @@ def stop(job: Job, ending: Ending, now: float, *, force: bool = False) -> Change
     return Change(job, (Event("stopping", text, attempt.number),)).then(settle(job, now))
 
 
+def preempt(job: Job, now: float, *, by: str) -> Change:
+    """Let the job make room: it saves and stops, or leaves at once between two attempts.
+
+    Args:
+        job: it holds resources.
+        now: server clock.
+        by: the job that wants them.
+    """
+    attempt = job.attempt
+    is_idle = job.state is JobState.STARTING and attempt is not None and attempt.is_over
+    words = WORDS[Ending.PREEMPTED]
+    change = _queue_again(job, words, now) if is_idle else stop(job, Ending.PREEMPTED, now)
+    if not change.events:
+        return change
+    told = Event("preempted", f"makes room for {by}", attempt.number if attempt else None)
+    return Change(change.job, (told, *change.events))
+
+
 def set_priority(job: Job, priority: int, *, by: str) -> Change:
     """Let the job stand elsewhere in the queue, or be preempted sooner or later than others.
 

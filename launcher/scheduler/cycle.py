@@ -94,7 +94,8 @@ class Cycle:
                 return Placement(job.job_id, floor.name, where)
         if wanted is kind.resources:
             self.dead.add(kind)  # rooms only shrink, and reservations only come to be
-        job = replace(job, resources=wanted)
+        else:
+            job = replace(job, resources=wanted)
         self._block(job, fitting)
         return None
 

@@ -235,14 +235,7 @@ class Control:
     def preempt(self, job_id: str, *, by: str) -> Job:
         """Let a running job save and stop, so that another one finds a place."""
         now = self.clock()
-
-        def step(job: Job, _: Connection) -> Change:
-            change = lifecycle.stop(job, Ending.PREEMPTED, now)
-            number = job.attempt.number if job.attempt else None
-            told = (Event("preempted", f"makes room for {by}", number),) if change.events else ()
-            return Change(change.job, told + change.events)
-
-        return self.change(job_id, step)
+        return self.change(job_id, lambda job, _: lifecycle.preempt(job, now, by=by))
 
     def grow(self, job_id: str, workers: int) -> Job:
         """Let an elastic job save and stop, so that it goes on with more workers."""

@@ -302,3 +302,21 @@ def test_a_job_that_ends_or_has_ended_has_no_priority_any_more(lives, state):
     job = replace(lives().job, state=state)
     with pytest.raises(IllegalTransitionError):
         lifecycle.set_priority(job, 80, by="ada")
+
+
+def test_a_preempted_job_saves_first(lives):
+    life = lives().running()
+    life.do(lifecycle.preempt(life.job, NOW + 1, by="urgent-1"))
+    assert (life.job.state, life.job.attempt.stopping) == (S.RUNNING, Ending.PREEMPTED)
+    assert life.told("preempted") == ["makes room for urgent-1"]
+    assert same(lifecycle.preempt(life.job, NOW + 2, by="urgent-1"), life.job)
+
+
+def test_a_job_between_two_attempts_makes_room_at_once_and_keeps_its_back_off(lives):
+    life = lives(max_retries=2).running().ended(Ending.PROGRAM_FAILED, NOW + 1)
+    assert life.job.state is S.STARTING
+    due = life.job.not_before
+    life.do(lifecycle.preempt(life.job, NOW + 2, by="urgent-1"))
+    assert (life.job.state, life.job.not_before) == (S.QUEUED, due)
+    assert life.job.allocation.state is AllocationState.STOPPING
+    assert life.told("preempted") == ["makes room for urgent-1"]
