@@ -411,6 +411,7 @@ class Occupancy:
     disk: DiskView | None = None
     more: int = 0
     """How many more wait."""
+    projects: tuple[ProjectView, ...] = ()
 
 
 @dataclass(frozen=True)

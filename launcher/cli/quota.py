@@ -8,6 +8,7 @@ import click
 
 from launcher.cli import _output, _words
 from launcher.cli._options import NAME_TYPE, connect, output_option
+from launcher.cli._shares import SHARE, share
 from launcher.errors import SpecError
 from launcher.views import ProjectView, as_json
 
@@ -101,26 +102,6 @@ def _print(projects: list[ProjectView]) -> None:
     if not projects:
         _output.note("no project has a quota, or holds anything; launcher quota set NAME --gpus 16")
         return
-    heads = ("PROJECT", "GPUS", "CPUS", "RUNNING", "QUEUED", "WEIGHT", "PAST", "GPU HOURS")
-    _output.print_table((*heads, "CPU HOURS"), [_row(one) for one in projects])
-
-
-def _row(one: ProjectView) -> tuple[str, ...]:
-    now, quota = one.now, one.quota
-    return (
-        one.name,
-        _of(now.gpus, quota.gpus),
-        _of(now.cpus, quota.cpus),
-        _of(now.running, quota.running),
-        _of(now.queued, quota.queued),
-        f"{one.weight:g}",
-        f"{one.past:.0%}",
-        _words.number(one.gpu_s / 3600),
-        _words.number(one.cpu_s / 3600),
-    )
-
-
-def _of(held: float | None, quota: float | None) -> str:
-    """As `12/16`; `12` where there is no limit."""
-    limit = "" if quota is None else f"/{quota:g}"
-    return f"{held or 0:g}{limit}"
+    hours = [tuple(_words.number(s / 3600) for s in (one.gpu_s, one.cpu_s)) for one in projects]
+    rows = [(*share(one), *more) for one, more in zip(projects, hours, strict=True)]
+    _output.print_table((*SHARE, "GPU HOURS", "CPU HOURS"), rows)

@@ -14,9 +14,12 @@ from launcher import views
 from launcher.model.project import Project, Usage
 from launcher.model.usage import decayed, dominant_s
 from launcher.scheduler.state import ClusterView
+from launcher.server.books import Books
 from launcher.server.control import Control
 from launcher.server.notify import SCHEDULE
 from launcher.store import projects, usage
+
+_NOTHING = views.Amounts(0.0, 0.0, 0, 0)
 
 
 class Projects:
@@ -32,15 +35,14 @@ class Projects:
         now, clusters = self._control.clock(), self._control.floor.clusters()
         with self._control.store.read() as tx:
             known = {project.name: project for project in projects.all(tx)}
-            held = projects.held(tx, [cluster.name for cluster in clusters])
             queued = projects.queued_of_all(tx)
             past = _by_project([decayed(one, now) for one in usage.all(tx)])
+        held = _held_now(self._control.books, clusters)
         shares = _shares(past, clusters)
         return [
             _shown(
                 known.get(name, Project(name)),
-                held.get(name, projects.Held()),
-                queued.get(name, 0),
+                replace(held.get(name, _NOTHING), queued=queued.get(name, 0)),
                 past.get(name, Usage(name, "", 0.0, 0.0)),
                 shares.get(name, 0.0),
             )
@@ -70,6 +72,22 @@ class Projects:
         self._control.notifier.notify(SCHEDULE)
 
 
+def _held_now(books: Books, clusters: list[ClusterView]) -> dict[str, views.Amounts]:
+    """What the jobs of each project hold, also what is on its way back; how many jobs do."""
+    found: dict[str, views.Amounts] = {}
+    counted: set[str] = set()  # one that was placed anew may still have an allocation to give back
+    for allocation, job in (one for cluster in clusters for one in books.held_on(cluster.name)):
+        before = found.get(job.project, _NOTHING)
+        needs, workers = job.resources, allocation.workers
+        found[job.project] = views.Amounts(
+            (before.gpus or 0) + workers * needs.gpus_per_worker,
+            (before.cpus or 0) + workers * needs.cpus_per_worker,
+            (before.running or 0) + (job.id not in counted),
+        )
+        counted.add(job.id)
+    return found
+
+
 def _by_project(past: list[Usage]) -> dict[str, Usage]:
     """The usage of all users of each project. All are as of the same moment."""
     found: dict[str, Usage] = {}
@@ -91,14 +109,12 @@ def _shares(past: Mapping[str, Usage], clusters: list[ClusterView]) -> dict[str,
     return {name: part / whole for name, part in parts.items() if whole}
 
 
-def _shown(
-    project: Project, held: projects.Held, queued: int, past: Usage, share: float
-) -> views.ProjectView:
+def _shown(project: Project, now: views.Amounts, past: Usage, share: float) -> views.ProjectView:
     return views.ProjectView(
         project.name,
         project.weight,
         views.Amounts(project.gpus, project.cpus, project.running, project.queued),
-        views.Amounts(held.gpus, held.cpus, held.running, queued),
+        now,
         past.gpu_s,
         past.cpu_s,
         share,

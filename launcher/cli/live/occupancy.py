@@ -1,9 +1,10 @@
-"""The tables of `launcher top`, drawn by rich: nodes with bars and holders, then the queue."""
+"""The tables of `launcher top`, drawn by rich: nodes with bars and holders, projects, the queue."""
 
 from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -11,16 +12,19 @@ from rich.table import Table
 from rich.text import Text
 
 from launcher.cli import _words
+from launcher.cli._shares import SHARE, share
 from launcher.cli.live.lines import visible
 from launcher.client import Client
 from launcher.errors import UnreachableError
 from launcher.units import format_duration, format_size
 from launcher.views import (
+    Amounts,
     ClusterOccupancy,
     DiskView,
     Holder,
     NodeOccupancy,
     Occupancy,
+    ProjectView,
     WaitingJob,
 )
 
@@ -67,6 +71,9 @@ def picture(seen: Occupancy, away: str = "", *, rows: int = 0) -> RenderableType
     if not seen.clusters:
         parts.append(Text("no cluster: launcher up starts one here"))
     used = sum(len(cluster.nodes) + 4 for cluster in seen.clusters) + (seen.disk is not None)
+    if _is_shared(seen.projects):
+        parts.append(_shares(seen.projects))
+        used += len(seen.projects) + 2
     room = max(rows - used - 3, 1) if rows else len(seen.waiting)
     parts.append(_queue(seen, min(room, _QUEUE_SHOWN) if rows else room))
     return Group(*parts)
@@ -131,6 +138,20 @@ def _holder(holder: Holder) -> str:
     ranks = _words.plural(holder.ranks, "rank")
     state = "" if holder.state == "RUNNING" else f", {holder.state}"
     return f"{holder.job} ({holder.user or 'somebody'}, {ranks}{state})"
+
+
+def _is_shared(projects: Sequence[ProjectView]) -> bool:
+    """With one project that nobody set up there is nothing to tell."""
+    return len(projects) > 1 or any(one.quota != Amounts() for one in projects)
+
+
+def _shares(projects: Sequence[ProjectView]) -> RenderableType:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in SHARE:
+        table.add_column(heading, no_wrap=True)
+    for one in projects:
+        table.add_row(*map(_text, share(one)))
+    return Group(table, Text())
 
 
 def _queue(seen: Occupancy, room: int) -> RenderableType:

@@ -1,4 +1,4 @@
-"""Who holds what of the clusters, and who waits."""
+"""Who holds what of the clusters, who waits, and how projects share."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ router = APIRouter(prefix="/api/v1", tags=["server"], dependencies=[Depends(must
 
 @router.get("/occupancy")
 def show(here: Here) -> Answer:
-    seen = replace(occupancy(here.control), disk=here.gauge.read())
-    return Answer(as_json(seen))
+    seen, projects = occupancy(here.control), tuple(here.projects.all())
+    return Answer(as_json(replace(seen, disk=here.gauge.read(), projects=projects)))

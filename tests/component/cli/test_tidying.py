@@ -139,6 +139,18 @@ def test_the_top_is_plain_text_in_a_pipe(cli, fake):
     assert json.loads(cli("top", "-o", "json")[1])["now"] == 100.0
 
 
+def test_the_top_tells_how_projects_share_where_there_is_something_to_share(cli, fake):
+    alone = {"name": "default", "now": {"gpus": 2, "cpus": 4, "running": 1, "queued": 0}}
+    fake.said["GET", "occupancy"] = {"now": 1.0, "projects": [alone]}
+    assert "PROJECT" not in cli("top", "--once")[1]
+    vision = {"name": "vision", "weight": 2.0, "past": 0.75, "quota": {"gpus": 16.0}}
+    fake.said["GET", "occupancy"] = {"now": 1.0, "projects": [alone, vision]}
+    out = cli("top", "--once")[1]
+    assert "PROJECT  GPUS  CPUS  RUNNING  QUEUED  WEIGHT  PAST" in out
+    assert "default  2     4     1        0       1       0%" in out
+    assert "vision   0/16  0     0        0       2       75%" in out
+
+
 def test_an_empty_place_says_how_to_get_one(cli, fake):
     fake.said["GET", "occupancy"] = {"now": 1.0}
     out = cli("top", "--once")[1]

@@ -167,6 +167,15 @@ def test_what_runs_is_held_now_and_what_ended_is_past(server, agent, job):
     assert shown(server)["default"]["cpu_s"] == pytest.approx(HOUR, rel=0.01)
 
 
+def test_what_is_on_its_way_back_is_held_and_what_came_back_is_not(server, executor, agent, job):
+    agent.end()
+    assert shown(server)["default"]["now"] == {"gpus": 0, "cpus": 2, "running": 1, "queued": 0}
+    (stopped,) = executor.desired()["stop"]
+    gone = {"id": stopped["id"], "state": "gone", "reason": "", "agents": []}
+    executor.report(allocations=[gone])
+    assert shown(server)["default"]["now"] == {"gpus": 0, "cpus": 0, "running": 0, "queued": 0}
+
+
 def test_removing_a_job_leaves_what_it_held(server, executor, agent, job):
     server.wall.now += HOUR
     agent.end()

@@ -6,12 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from launcher.model.job import Allocation, AllocationState, Job, Resources, Slot
+from launcher.model.job import Job
 from launcher.model.project import Project, Usage
 from launcher.model.states import JobState
 from launcher.model.usage import HALF_LIFE_S
 from launcher.store import Store, jobs, projects, usage
-from launcher.store.projects import Held
 
 
 def test_a_project_that_nobody_set_up_has_no_limits(store: Store) -> None:
@@ -55,18 +54,3 @@ def test_only_what_waits_counts_to_the_queue(store: Store, job: Job) -> None:
         assert projects.queued(tx, "vision") == 2  # QUEUED and HELD
         assert projects.queued(tx, "nobody") == 0
         assert projects.queued_of_all(tx) == {"vision": 2, job.project: 1}
-
-
-def test_what_is_on_its_way_back_is_held_and_what_came_back_is_not(store: Store, job: Job) -> None:
-    gang = Resources(4, cpus_per_worker=2, gpus_per_worker=1)
-    with store.begin() as tx:
-        for number, state in enumerate(AllocationState):
-            slots = (Slot(0, "n1", 3), Slot(1, "n2", 1))
-            allocation = Allocation(f"a-{number}", 1, "lab", slots, 0.0, state)
-            one = replace(job, id=f"a-{number}", resources=gang, allocation=allocation)
-            jobs.insert(tx, replace(one, project="vision"), None)
-        stopping = Allocation("a-0", 2, "lab", (Slot(0, "n1", 4),), 0.0, AllocationState.STOPPING)
-        jobs.save_allocation(tx, stopping)
-    with store.read() as tx:
-        assert projects.held(tx, ["lab"]) == {"vision": Held(gpus=12.0, cpus=24.0, running=2)}
-        assert projects.held(tx, ["other"]) == {}
