@@ -53,8 +53,9 @@ class RankProcess:
 def environment(pid: int) -> dict[str, str]:
     """The environment that a process began with; empty when it is gone or another user's."""
     with contextlib.suppress(OSError):
-        entries = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-        return dict(entry.decode("utf-8", "replace").split("=", 1) for entry in entries if entry)
+        entries = Path(f"/proc/{pid}/environ").read_text(errors="replace").split("\0")
+        # A process may write over it: those that give themselves a title do.
+        return dict(entry.split("=", 1) for entry in entries if "=" in entry)
     return {}
 
 

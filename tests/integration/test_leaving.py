@@ -139,7 +139,8 @@ def test_every_flag_of_the_installed_torchrun_is_read_or_refused_by_name() -> No
 
 def test_torchrun_itself_counts_as_the_spec_does(tmp_path: Path) -> None:
     script = tmp_path / "count.py"
-    script.write_text("import os; print('of', os.environ['WORLD_SIZE'], flush=True)\n")
+    # Each in one write: torchrun's processes share one pipe.
+    script.write_text("import os; os.write(1, f\"of {os.environ['WORLD_SIZE']}\\n\".encode())\n")
     line = ["--nproc-per-node=3", "--max_restarts", "2", "-r0", "--tee=0", "--", str(script)]
     done = subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", *line],
