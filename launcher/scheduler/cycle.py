@@ -110,10 +110,12 @@ class Cycle:
 
     def fitting(self, kind: Kind) -> list[Floor]:
         """The clusters that could hold it if nothing else ran there."""
-        if kind not in self._fitting:
-            named = (one for one in self.floors if kind.cluster in {ANY, one.name})
-            self._fitting[kind] = [one for one in named if one.could_hold(kind.resources)]
-        return self._fitting[kind]
+        known = self._fitting.get(kind)
+        if known is None:
+            named = [one for one in self.floors if kind.cluster in {ANY, one.name}]
+            known = [one for one in named if one.could_hold(kind.resources)]
+            self._fitting[kind] = known
+        return known
 
     @property
     def is_settled(self) -> bool:

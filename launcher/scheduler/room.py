@@ -142,6 +142,8 @@ class Room:
             if name == needs[0][0]:  # mostly it leaves few
                 enough = rooms > 0
                 spots, rooms = spots[enough], rooms[enough]
+                if not len(spots):
+                    return spots, rooms
         enough = rooms > 0
         return spots[enough], rooms[enough]
 

@@ -167,9 +167,10 @@ class Fairness:
 
     def __getitem__(self, owner: Owner) -> float:
         """F, more than 0 and at most 1."""
-        if owner not in self._known:
-            self._known[owner] = self.factor(owner)
-        return self._known[owner]
+        known = self._known.get(owner)
+        if known is None:
+            known = self._known[owner] = self.factor(owner)
+        return known
 
     def changed(self, project: str) -> None:
         """Somebody of the project got something."""
