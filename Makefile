@@ -8,7 +8,7 @@ INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraint
 # Tests that compute, by a process for each core; tests that mostly wait, by two, each with Ray nodes
 # of its own, a file's tests one after another.
 SPREAD = -n logical --maxprocesses 4
-IN_TWO = -n 2 --dist loadfile
+IN_TWO = -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-apart test-frameworks test-horovod test-all horovod lint types format docs golden bench compare gpu-check clean distclean

@@ -24,20 +24,6 @@ Moments: TypeAlias = NDArray[np.float64]
 T = TypeVar("T", bound=np.generic)
 
 
-def ends_at(job: Running, now: float) -> float:
-    """When a running job will be over.
-
-    By its limit, or by what jobs of its name took. One that has run for longer, or of which nothing
-    is known, is expected to run for as long again: without any knowledge that is the median (Gott,
-    Nature 363, 1993).
-    """
-    if job.is_ending:
-        return now
-    if job.lasts_s is not None and job.since + job.lasts_s > now:
-        return job.since + job.lasts_s
-    return now + max(now - job.since, LEAST_LEFT_S)
-
-
 class Booked:
     """What a gang holds, in units, by the indices of its nodes; gone ones hold nothing."""
 
@@ -119,7 +105,11 @@ class Ledger:
         return np.zeros(self._size, np.int64) if known is None else known[: self._size]
 
     def ends(self, now: float, *, guessed: bool) -> Moments:
-        """When the gang of each row will be over, as `ends_at` has it; not a number: no gang.
+        """When the gang of each row will be over; not a number: no gang.
+
+        By its limit, or by what jobs of its name took. One that has run for longer, or of which
+        nothing is known, is expected to run for as long again: without any knowledge that is the
+        median (Gott, Nature 363, 1993).
 
         Args:
             now: seconds since the epoch.

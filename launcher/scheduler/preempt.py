@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from launcher.scheduler.floor import Floor
 from launcher.scheduler.giving import freed
-from launcher.scheduler.ledger import ends_at
 from launcher.scheduler.place import has_place
 from launcher.scheduler.room import Room
 from launcher.scheduler.state import Running, Waiting
@@ -19,7 +18,7 @@ def victims(job: Waiting, floor: Floor, yields: Callable[[Running], bool], now: 
     """Keys of the holdings to be preempted for a gang that has no place; none if that is no help.
 
     The lowest priority goes first, then who loses the least work. Those that are ending anyway, or
-    within WORTH_S, are not put off, nor is anyone else while their ends suffice.
+    by their limits within WORTH_S, are not put off, nor is anyone else while their ends suffice.
 
     Args:
         job: it waits, and is the first that the cluster could hold.
@@ -34,8 +33,7 @@ def victims(job: Waiting, floor: Floor, yields: Callable[[Running], bool], now: 
     able = [key for key, one in floor.may_be_preempted.items() if yields(one)]
     if not able:
         return []
-    ends = {key: ends_at(one, now) for key, one in floor.holders.items()}
-    leaving = {key for key, end in ends.items() if end <= now + WORTH_S}
+    leaving = {key for key, one in floor.holders.items() if _leaves_soon(one, now)}
     if suffices(freed(floor, leaving)):
         return []
     able = [key for key in able if key not in leaving]
@@ -55,6 +53,13 @@ def victims(job: Waiting, floor: Floor, yields: Callable[[Running], bool], now: 
         if suffices(freed(floor, [*leaving, *others])):
             chosen = others
     return chosen
+
+
+def _leaves_soon(one: Running, now: float) -> bool:
+    """By what is known: a guess is no reason to let an urgent job wait."""
+    if one.is_ending or one.lasts_s is None:
+        return one.is_ending
+    return now < one.since + one.lasts_s <= now + WORTH_S
 
 
 def _loss(one: Running, now: float) -> tuple[int, float]:

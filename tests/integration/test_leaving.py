@@ -60,7 +60,7 @@ def said(output: str) -> set[str]:
     return {line.strip() for line in output.splitlines() if line.startswith("rank ")}
 
 
-@pytest.mark.parametrize("nodes", [1, 2])
+@pytest.mark.parametrize("nodes", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_the_bare_lines_of_a_job_do_what_the_job_did(stack: Stack, nodes: int) -> None:
     workdir = stack.folder / f"leaving-{nodes}"
     workdir.mkdir()
@@ -93,7 +93,7 @@ def test_a_torchrun_line_runs_without_yaml_and_is_cloned_watched_and_removed(
     assert run.returncode == 0, run.stderr
     assert said(run.stdout.replace("\r", "")) or "sum 1 -x" in run.stdout
     assert "entrypoint: gather.py -x" in saved.read_text()
-    [job] = [one.id for one in stack.client.jobs() if one.name == "gather"]
+    job = next(one.id for one in stack.client.jobs() if one.name == "gather")  # the newest
     stack.submitted.append(job)
 
     clone = launcher(stack, "clone", job, "--set", "resources.workers=1")

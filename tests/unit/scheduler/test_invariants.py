@@ -165,10 +165,8 @@ def test_preempting_frees_enough_and_only_what_is_needed(state):
 
 
 def leaves_soon(one):
-    return (
-        one.is_ending
-        or (one.lasts_s is not None and NOW < one.since + one.lasts_s <= NOW + 60.0)
-        or (NOW - one.since <= 60.0 and (one.lasts_s is None or one.since + one.lasts_s <= NOW))
+    return one.is_ending or (
+        one.lasts_s is not None and NOW < one.since + one.lasts_s <= NOW + 60.0
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 from launcher.model.job import Resources
 from launcher.scheduler.floor import Floor
 from launcher.scheduler.giving import Giving, freed
-from launcher.scheduler.ledger import ends_at
+from launcher.scheduler.ledger import LEAST_LEFT_S
 from launcher.scheduler.state import ClusterView, NodeView, Running
 
 NOW = 100_000.0
@@ -48,15 +48,22 @@ def _running(name, chance):
     return Running(name, name, "lab", where, gang, since=since, lasts_s=limit, is_ending=ending)
 
 
+def ends_at(one):
+    """When one will be over, as `Ledger.ends` tells of all at once."""
+    if one.is_ending:
+        return NOW
+    if one.lasts_s is not None and one.since + one.lasts_s > NOW:
+        return one.since + one.lasts_s
+    return NOW + max(NOW - one.since, LEAST_LEFT_S)
+
+
 def known_end(one):
-    end = ends_at(one, NOW)
+    end = ends_at(one)
     is_told = one.is_ending or (one.lasts_s is not None and one.since + one.lasts_s > NOW)
     return end if is_told else math.inf
 
 
-@pytest.mark.parametrize(
-    ("guessed", "end"), [(True, lambda one: ends_at(one, NOW)), (False, known_end)]
-)
+@pytest.mark.parametrize(("guessed", "end"), [(True, ends_at), (False, known_end)])
 @pytest.mark.parametrize("name", ["GPU", "CPU"])
 def test_what_is_free_after_each_end_is_what_those_that_are_over_give_back(
     floor, guessed, end, name
@@ -74,13 +81,13 @@ def test_without_all_that_hold_something_all_is_free(floor):
 def test_who_ends_by_a_moment_is_told_the_last_one_last(floor):
     at = NOW + 900.0
     over = Giving(floor, NOW).over_by(at, ["n03", "gone"])
-    here = [one for one in floor.holders.values() if "n03" in one.nodes and ends_at(one, NOW) <= at]
-    assert list(over) == sorted(here, key=lambda one: (ends_at(one, NOW), one.job_id))
+    here = [one for one in floor.holders.values() if "n03" in one.nodes and ends_at(one) <= at]
+    assert list(over) == sorted(here, key=lambda one: (ends_at(one), one.job_id))
 
 
 def test_the_earliest_room_is_found_wherever_it_is(floor):
     giving = Giving(floor, NOW)
-    moments = [-math.inf, *sorted({ends_at(one, NOW) for one in floor.holders.values()})]
+    moments = [-math.inf, *sorted({ends_at(one) for one in floor.holders.values()})]
     for first in moments:
         enough = giving.room(first).sum("CPU")
         found = giving.earliest(lambda room, enough=enough: room.sum("CPU") >= enough)
