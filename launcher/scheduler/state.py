@@ -50,7 +50,7 @@ class ClusterView:
     silent_s: float = 0.0
     """Since when nothing was heard of its executor."""
     given_back_s: float = math.inf
-    """Since when it was told that a gang gave its resources back."""
+    """Since when it was told that a gang gave everything back; of several in a row, the first."""
 
     @property
     def settles(self) -> bool:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from launcher.model.node import NodeReport
 from launcher.model.wire import AllocationReport, Report
-from launcher.scheduler.state import ClusterView, NodeView
+from launcher.scheduler.state import SETTLES_S, ClusterView, NodeView
 from launcher.store import clusters
 
 EMBEDDED = "local"
@@ -33,7 +33,7 @@ class _Heard:
     report: Report | None = None
     states: dict[str, AllocationReport] = field(default_factory=dict)
     given_back_at: float = -math.inf
-    """When an allocation that was there was reported gone."""
+    """When an allocation that was there was reported gone; of several in a row, the first."""
 
     @property
     def there(self) -> set[str]:
@@ -73,7 +73,9 @@ class Floor:
                     self._nodes[cluster] = _seen(cluster, report.nodes)
                 before, known.report = known.there, report
                 known.states = {held.id: held for held in report.allocations}
-                if before - known.there:
+                # Not each anew: where jobs end all the time, whoever waits for news of all of them
+                # would wait for ever.
+                if before - known.there and known.at - known.given_back_at > 2 * SETTLES_S:
                     known.given_back_at = known.at
 
     def remember(self, tx: Connection) -> None:

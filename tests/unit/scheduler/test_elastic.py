@@ -58,6 +58,16 @@ def test_it_waits_for_what_it_held_before_to_come_back(node, cluster, waiting, r
     assert placed.workers_by_node == (("id-a", 4),)
 
 
+@pytest.mark.parametrize(("given_back_s", "workers"), [(1.0, None), (10.0, 2)])
+def test_it_waits_a_little_for_the_nodes_to_say_what_came_free(
+    node, cluster, waiting, given_back_s, workers
+):
+    job = replace(waiting("bert"), resources=elastic(1, 4))
+    view = replace(cluster(node("a", gpus=4, free_gpus=2)), given_back_s=given_back_s)
+    placed = [one.workers_by_node for one in decide(State((view,), (job,)), NOW).placements]
+    assert placed == ([(("id-a", workers),)] if workers else [])
+
+
 def test_one_that_grows_goes_before_whoever_came_meanwhile(node, cluster, waiting):
     grows = replace(waiting("bert", priority=10), resources=elastic(1, 4), resizes=True)
     others = [waiting(f"new-{i}", priority=90, gpus_per_worker=1) for i in range(4)]
