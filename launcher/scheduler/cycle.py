@@ -24,6 +24,8 @@ from launcher.scheduler.room import Room
 from launcher.scheduler.shares import Fairness, Owner, Shares
 from launcher.scheduler.state import (
     ANY,
+    PATIENCE_S,
+    SETTLES_S,
     Placement,
     Preemption,
     Running,
@@ -86,7 +88,7 @@ class Cycle:
             return None
         wanted = self._affordable(kind, job.project)
         for floor in fitting if kind not in self.dead else ():
-            if wanted.is_elastic and floor.view.settles and _gets_more_soon(wanted, floor):
+            if wanted.is_elastic and self._settles(floor, job) and _gets_more_soon(wanted, floor):
                 self._block(job, [floor])
                 return None
             where = self._find(kind, wanted, floor)
@@ -151,6 +153,11 @@ class Cycle:
         if project not in self.short or kind.preemptible:
             return False
         return not self.short[project][1].isdisjoint(kinds_of(kind.needs))
+
+    def _settles(self, floor: Floor, job: Waiting) -> bool:
+        """Its nodes may not say yet what came free; of a job that just left what it held itself."""
+        just_left = self.now - job.queued_at < PATIENCE_S and floor.view.given_back_s < SETTLES_S
+        return floor.view.settles or just_left
 
     def _affordable(self, kind: Kind, project: str) -> Resources:
         """What it wants, of an elastic gang as much as the quota of its project lets."""

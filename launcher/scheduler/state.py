@@ -13,7 +13,7 @@ from typing import TypeAlias
 from launcher.model.job import Resources
 from launcher.model.project import Project, Usage
 
-SETTLES_S = 5.0
+SETTLES_S, PATIENCE_S = 5.0, 15.0
 JUST_NOW_S = 15.0
 """Some looks at the queue lie in it."""
 ANY = "any"
@@ -50,12 +50,15 @@ class ClusterView:
     silent_s: float = 0.0
     """Since when nothing was heard of its executor."""
     given_back_s: float = math.inf
-    """Since when it was told that a gang gave everything back; of several in a row, the first."""
+    """Since when it was told that a gang gave everything back."""
+    gives_back_s: float = math.inf
+    """Since when one after the other does so, with no longer than SETTLES_S between."""
 
     @property
     def settles(self) -> bool:
         """Its nodes may not say yet what came free: Ray's own news of that takes a while."""
-        return self.given_back_s < SETTLES_S
+        # Where jobs end all the time, whoever waits for news of all of them would wait for ever.
+        return self.given_back_s < SETTLES_S and self.gives_back_s < PATIENCE_S
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,9 @@ class _Heard:
     report: Report | None = None
     states: dict[str, AllocationReport] = field(default_factory=dict)
     given_back_at: float = -math.inf
-    """When an allocation that was there was reported gone; of several in a row, the first."""
+    """When an allocation that was there was reported gone."""
+    gives_back_since: float = -math.inf
+    """When the first was of those that followed each other within SETTLES_S."""
 
     @property
     def there(self) -> set[str]:
@@ -73,9 +75,9 @@ class Floor:
                     self._nodes[cluster] = _seen(cluster, report.nodes)
                 before, known.report = known.there, report
                 known.states = {held.id: held for held in report.allocations}
-                # Not each anew: where jobs end all the time, whoever waits for news of all of them
-                # would wait for ever.
-                if before - known.there and known.at - known.given_back_at > 2 * SETTLES_S:
+                if before - known.there:
+                    if known.at - known.given_back_at >= SETTLES_S:
+                        known.gives_back_since = known.at
                     known.given_back_at = known.at
 
     def remember(self, tx: Connection) -> None:
@@ -132,14 +134,17 @@ class Floor:
             known = sorted(self._nodes.items())
         return [
             ClusterView(
-                name, nodes, self.is_live(name), self.silent_s(name), self._given_back_s(name)
+                name, nodes, self.is_live(name), self.silent_s(name), *self._given_back_s(name)
             )
             for name, nodes in known
         ]
 
-    def _given_back_s(self, cluster: str) -> float:
-        known = self._heard.get(cluster)
-        return self._clock() - known.given_back_at if known else math.inf
+    def _given_back_s(self, cluster: str) -> tuple[float, float]:
+        """Since when a gang gave everything back, and since when they do so in a row."""
+        known, now = self._heard.get(cluster), self._clock()
+        if known is None:
+            return math.inf, math.inf
+        return now - known.given_back_at, now - known.gives_back_since
 
     def words(self) -> str:
         """The names of the clusters, as `gpu, lab (silent)`."""

@@ -61,6 +61,14 @@ def fit(gang, nodes):
     return place(gang, Room.reported(nodes))
 
 
+def largest_placements(gang: Resources, nodes: tuple[NodeView, ...]) -> list[Counter[str]]:
+    """Every way to lay the gang with as many workers as have a place."""
+    for workers in range(gang.workers, (gang.fewest or gang.workers) - 1, -1):
+        if ways := list(legal_placements(gang.of(workers), nodes)):
+            return ways
+    return []
+
+
 def legal_placements(gang: Resources, nodes: tuple[NodeView, ...]) -> Iterator[Counter[str]]:
     """Every way to lay the gang, by trying all."""
     rooms = [brute_room(gang, node) for node in nodes]
@@ -96,7 +104,7 @@ def is_in_shape(gang: Resources, used: list[int]) -> bool:
 
 @given(gangs(), node_views(count=st.integers(0, 4)))
 def test_fit_finds_a_place_whenever_trying_all_does(gang, nodes):
-    legal = list(legal_placements(gang, nodes))
+    legal = largest_placements(gang, nodes)
     ranks = fit(gang, nodes)
     assert (ranks is not None) == bool(legal)
     assert has_place(gang, Room.reported(nodes)) == bool(legal)
