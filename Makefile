@@ -11,7 +11,7 @@ SPREAD = -n logical --maxprocesses 4
 IN_TWO = -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-apart test-frameworks test-horovod test-all horovod lint types format docs golden bench compare gpu-check clean distclean
+.PHONY: help run test test-apart test-frameworks test-browser test-horovod test-all horovod lint types format docs golden bench compare gpu-check clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' Makefile
@@ -19,7 +19,7 @@ help: ## this list
 run: $(VENV)/.installed ## train a small network in two processes, from queue to summary
 	$(BIN)/launcher run jobs/pytorch-digits/job.yaml
 
-test: $(VENV)/.installed-dev ## unit, component and integration tests, 11 minutes on 2 cores
+test: $(VENV)/.installed-dev ## unit, component and integration tests, 9 minutes on 2 cores
 	$(BIN)/python -m pytest tests/unit -m "not slow" $(SPREAD)
 	$(BIN)/python -m pytest tests/component -m "not slow" $(SPREAD)
 	$(BIN)/python -m pytest tests/integration -m "not slow and not apart" $(IN_TWO)
@@ -27,17 +27,21 @@ test: $(VENV)/.installed-dev ## unit, component and integration tests, 11 minute
 test-apart: $(VENV)/.installed-dev $(VENV)/.ray-head ## attached clusters, two machines, rough programs, full disks: 7 minutes
 	$(BIN)/python -m pytest tests/integration -m "apart and not slow"
 
-test-frameworks: $(VENV)/.all-cpu ## TensorFlow, Keras, JAX and Horovod jobs: 6 minutes
+test-frameworks: $(VENV)/.all-cpu ## programs that train, in every framework: 7 minutes
 	$(BIN)/python -m pytest tests/frameworks -m "not slow"
 
-test-all: $(VENV)/.all-cpu $(VENV)/.ray-head ## the same, and the long forms
+test-all: $(VENV)/.all-cpu $(VENV)/.ray-head $(VENV)/.browser ## the same, and the long forms
 	$(BIN)/python -m pytest tests/unit tests/component $(SPREAD) --hypothesis-profile=thorough
 	$(BIN)/python -m pytest tests/integration -m "not apart" $(IN_TWO)
 	$(BIN)/python -m pytest tests/integration -m apart
 	$(BIN)/python -m pytest tests/frameworks
+	$(BIN)/python -m pytest tests/browser
 
 horovod: $(VENV)/.all-cpu ## build Horovod for what .venv has, once: 6 minutes; docs/horovod.md
 	$(BIN)/launcher doctor --install horovod --python $(BIN)/python
+
+test-browser: $(VENV)/.browser ## the pages in a real Chromium: 3 minutes; install Debian's chromium before
+	$(BIN)/python -m pytest tests/browser -m "not slow"
 
 test-horovod: $(VENV)/.all-cpu horovod ## programs of the real Horovod, built if need be: 2 minutes after it
 	$(BIN)/python -m pytest tests/frameworks/test_horovod.py
@@ -99,6 +103,10 @@ $(VENV)/.all-cpu: pyproject.toml constraints.txt | $(VENV)/.installed-dev
 	  "they need (60 MB)"
 	$(INSTALL) -e '.[all-cpu]'
 	$(INSTALL) --no-deps tf-keras
+	@touch $@
+
+$(VENV)/.browser: pyproject.toml constraints.txt | $(VENV)/.installed-dev
+	$(INSTALL) -e '.[browser]'
 	@touch $@
 
 # What ray[default] needs beside ray, as a cluster's head has it. Apart: with it in .venv Ray would

@@ -1,4 +1,4 @@
-"""The same Ray nodes, server and executor as in tests/integration, for what needs a framework."""
+"""The same Ray nodes, server and executor as in tests/integration, for programs of all frameworks."""
 
 from __future__ import annotations
 
