@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,6 +16,7 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from launcher.errors import LauncherError, UnreachableError
 from launcher.executor import hosting
+from launcher.executor.spares import Spares, start_worker
 from launcher.model.node import NodeReport
 from launcher.model.wire import WantedAllocation
 
@@ -48,6 +50,9 @@ class RaySide:
             raise UnreachableError(f"Ray at {address} cannot be joined: {error}") from error
         cloudpickle.register_pickle_by_value(hosting)
         self._code = hosting.agent_code()
+        self._spares = Spares(start_worker(_raylets))
+        if own_cluster:
+            threading.Thread(target=self._spares.keep, name="spares", daemon=True).start()
 
     def nodes(self) -> tuple[NodeReport, ...]:
         """All living nodes with what is free on them now."""
@@ -115,6 +120,7 @@ class RaySide:
         for index, answer in answers.items():
             try:
                 on_started(index, str(ray.get(answer, timeout=CALL_TIMEOUT_S)))
+                self._spares.taken(wanted.nodes[index].node_id)
             except ray.exceptions.RayError as error:
                 text = str(error).strip().splitlines()[-1]
                 failures.append(f"the agent of node {index} did not start: {text}")
@@ -185,6 +191,14 @@ class RaySide:
 
 def _living() -> list[dict[str, Any]]:
     return [node for node in ray.nodes() if node["Alive"]]
+
+
+def _raylets() -> dict[str, str]:
+    """Addresses of the raylets, by the id of their node."""
+    return {
+        node["NodeID"]: f"{node['NodeManagerAddress']}:{node['NodeManagerPort']}"
+        for node in _living()
+    }
 
 
 def _amounts(resources: dict[str, float]) -> dict[str, float]:

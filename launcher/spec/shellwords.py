@@ -7,8 +7,8 @@ import shlex
 
 from launcher.spec.values import WrongValueError
 
-_SINGLE_QUOTED = r"'[^']*'|\\."
-_QUOTED = _SINGLE_QUOTED + r'|"(?:\\.|[^"\\])*"'
+_QUOTED = re.compile(r"'[^']*'|\\.|\"((?:\\.|[^\"\\])*)\"")
+_ESCAPED = re.compile(r"\\.")
 _EXPANSION = re.compile(r"\$[A-Za-z_{(]\w*\}?|`")
 _OPERATOR = re.compile(
     r"(?<!\S)(?:&&?|\|\|?|;|\d?>>?(?:&\d)?|<)(?!\S)|;(?=\s|$)|(?<!\S)~(?=/|\s|$)|\*"
@@ -31,8 +31,9 @@ def split_line(line: str) -> list[str]:
 
 
 def _refuse_shell_words(line: str) -> None:
-    found = _EXPANSION.search(re.sub(_SINGLE_QUOTED, "q", line)) or _OPERATOR.search(
-        re.sub(_QUOTED, "q", line)
+    # A shell expands what stands between double quotes too.
+    found = _EXPANSION.search(_QUOTED.sub(_in_double_quotes, line)) or _OPERATOR.search(
+        _QUOTED.sub("q", line)
     )
     if found:
         word = found.group()
@@ -42,3 +43,7 @@ def _refuse_shell_words(line: str) -> None:
             f"{instead.get(word[0], 'remove it')}, put it in single quotes if it is meant so, "
             "or use framework: command"
         )
+
+
+def _in_double_quotes(quoted: re.Match[str]) -> str:
+    return _ESCAPED.sub("q", quoted[1] or "q")

@@ -112,6 +112,34 @@ def test_two_users_of_a_fresh_machine_get_one_server_and_down_leaves_nothing(
     assert own.call("down", "-y")[2] == "nothing was running\n"
 
 
+@pytest.mark.apart
+def test_a_cluster_whose_raylet_was_killed_is_started_anew_and_its_job_goes_on(
+    own: OwnMachine,
+) -> None:
+    """Ray itself needs some 20 s to give the raylet up."""
+    (own.folder / "train.py").write_text(
+        "import os, time\ntime.sleep(600 if os.environ['LAUNCHER_ATTEMPT'] == '1' else 0)\n"
+    )
+    code, _, err = own.call("submit", "--workers", "2", "--", "train.py")
+    assert code == 0, err
+    with own.client() as client:
+        (job,) = client.jobs()
+        wait_until(lambda: client.job(job.id).state == "RUNNING", "the first attempt")
+        [raylet] = [
+            pid for pid in machine.pids() if _is_raylet(pid, own.state_dir / "ray" / "ray.json")
+        ]
+        machine.kill(raylet)
+        wait_until(lambda: client.job(job.id).is_over, "the end of the second attempt")
+        ended = client.job(job.id)
+    assert ended.state == "SUCCEEDED"
+    assert ended.attempts[0].ending in {"WORKER_LOST", "NODE_LOST", "CLUSTER_LOST"}
+
+
+def _is_raylet(pid: int, record: Path) -> bool:
+    vital = {one["pid"] for one in json.loads(record.read_text())["vital"]}
+    return pid in vital and machine.command(pid)[0].endswith(b"raylet")
+
+
 def _is_server(pid: int, state_dir: Path) -> bool:
     words = machine.command(pid)
     return b"server" in words and str(state_dir).encode() in words

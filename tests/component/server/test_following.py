@@ -1,6 +1,7 @@
 """GET /jobs/{ref}/follow: a job as it happens."""
 
 import base64
+import contextlib
 import itertools
 import json
 
@@ -9,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from players import Agent, Executor, node
 
-from launcher.server.routes import follow
+from launcher.server.routes import feeds, follow, telling
 from launcher.server.routes.cursor import Cursor
 
 
@@ -182,12 +183,12 @@ def test_who_comes_back_with_a_cursor_gets_no_tail_again(server, agent, job):
 @pytest.fixture
 def small_parts(monkeypatch):
     """So that a short history takes many looks and messages."""
-    monkeypatch.setattr(follow, "_EVENTS_A_LOOK", 2)
-    monkeypatch.setattr(follow, "_POINTS_A_MESSAGE", 2)
-    monkeypatch.setattr(follow, "_LOG_BYTES_A_LOOK", 8)
-    monkeypatch.setattr(follow, "_LOG_BYTES_A_MESSAGE", 3)
-    monkeypatch.setattr(follow, "_LOG_BYTES_A_RANK", 2)
-    monkeypatch.setattr(follow, "_SETTLE_S", 0)
+    monkeypatch.setattr(telling, "_EVENTS_A_LOOK", 2)
+    monkeypatch.setattr(telling, "_POINTS_A_MESSAGE", 2)
+    monkeypatch.setattr(telling, "_LOG_BYTES_A_LOOK", 8)
+    monkeypatch.setattr(telling, "_LOG_BYTES_A_MESSAGE", 3)
+    monkeypatch.setattr(telling, "_LOG_BYTES_A_RANK", 2)
+    monkeypatch.setattr(feeds, "SETTLE_S", 0)
     monkeypatch.setattr("launcher.store.metrics._POINTS_A_READ", 5)
     monkeypatch.setattr("launcher.store.metrics._BATCHES_A_READ", 2)
 
@@ -201,13 +202,23 @@ def test_who_comes_back_from_any_message_is_told_the_rest_exactly(server, ended,
         assert told([*whole[:cut], *again]) == told(whole)
 
 
-@given(data=st.data())
+TURNS = st.fixed_dictionaries(
+    {
+        "rank": st.integers(0, 1),
+        "line": st.binary(max_size=12),
+        "points": st.integers(0, 4),
+        "cut": st.integers(1, 3),
+    }
+)
+
+
+@given(turns=st.lists(TURNS, min_size=1, max_size=4))
 @settings(
     max_examples=settings.default.max_examples // 3,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_a_stream_that_is_cut_anywhere_while_the_job_goes_on_tells_everything_once(
-    server, executor, small_parts, data
+    server, executor, small_parts, turns
 ):
     job = server.new_job()
     server.cycle()
@@ -216,17 +227,16 @@ def test_a_stream_that_is_cut_anywhere_while_the_job_goes_on_tells_everything_on
     agent.sync(attempt=1, started=1)
     written, points, story, cursor = {0: b"", 1: b""}, [], [], None
     spooled = 0
-    for turn in range(data.draw(st.integers(1, 4), label="turns")):
-        rank = data.draw(st.integers(0, 1), label="rank")
-        line = data.draw(st.binary(max_size=12), label="line")
+    for number, turn in enumerate(turns):
+        rank, line = turn["rank"], turn["line"]
         agent.log(line, rank=rank, offset=len(written[rank]))
         written[rank] += line
-        steps = range(turn * 10, turn * 10 + data.draw(st.integers(0, 4), label="points"))
+        steps = range(number * 10, number * 10 + turn["points"])
         if steps:
             (spooled,) = agent.points(*steps, offset=spooled, loss=1.0)
         points += [("loss", 0, step, 1.0) for step in steps]
         with server.follow(job, cursor=cursor) as stream:
-            heard = list(itertools.islice(stream, data.draw(st.integers(1, 3), label="cut")))
+            heard = list(itertools.islice(stream, turn["cut"]))
         story += heard
         cursor = heard[-1].id
     agent.end("FINISHED")
@@ -261,14 +271,14 @@ def test_a_cursor_of_a_thousand_ranks_fits_into_an_address():
 def largest_look(server, monkeypatch):
     """The most bytes of messages that any look gave."""
     sizes = [0]
-    look = follow.Teller._look
+    look = telling.look
 
-    def measured(teller):
-        news = look(teller)
+    def measured(*asked):
+        news = look(*asked)
         sizes.append(sum(map(len, news.messages)))
         return news
 
-    monkeypatch.setattr(follow.Teller, "_look", measured)
+    monkeypatch.setattr(telling, "look", measured)
     return lambda: max(sizes)
 
 
@@ -310,3 +320,70 @@ def test_a_look_takes_a_bounded_number_of_queries(server, agent, job, count_quer
         server.story(job)
     assert len(for_many) <= 2 * 13
     assert len(for_one) > 0
+
+
+# --- choosing series -----------------------------------------------------------------------------
+
+
+def names_told(story):
+    records = (json.loads(record.data) for record in story if record.kind == "metrics")
+    return [point["name"] for record in records for point in record["points"]]
+
+
+@pytest.mark.parametrize(
+    ("metrics", "names"),
+    [
+        ("all", {"accuracy", "loss"}),
+        ("none", set()),
+        ("loss", {"loss"}),
+        ("loss,accuracy", {"accuracy", "loss"}),
+        ("other", set()),
+    ],
+)
+def test_only_the_series_that_are_wanted_are_told(server, ended, metrics, names):
+    story = server.story(ended, metrics=metrics)
+    assert set(names_told(story)) == names
+    assert set(json.loads(story[0].data)["latest"]) == names
+    assert kinds(story)[-1] == "end"
+
+
+def test_an_empty_list_of_series_is_refused(server, job):
+    assert server.ask("GET", f"/jobs/{job}/follow?metrics=").status == 422
+
+
+def test_who_comes_back_for_another_series_is_told_what_follows(server, agent, job):
+    (offset,) = agent.points(1, 2, loss=0.5, accuracy=0.1)
+    with server.follow(job, metrics="loss") as stream:
+        cursor = next(record for record in stream if record.kind == "metrics").id
+    agent.points(3, offset=offset, loss=0.4, accuracy=0.2)
+    agent.end()
+    assert names_told(server.story(job, metrics="accuracy", cursor=cursor)) == ["accuracy"]
+
+
+# --- many followers ------------------------------------------------------------------------------
+
+
+def test_followers_at_the_same_place_share_their_looks(server, agent, job, monkeypatch):
+    looks, look = [], telling.look
+    monkeypatch.setattr(telling, "look", lambda *asked: looks.append(1) or look(*asked))
+    with contextlib.ExitStack() as life:
+        streams = [life.enter_context(server.follow(job)) for _ in range(20)]
+        for stream in streams:
+            assert next(stream).kind == "state"
+        before = len(looks)
+        agent.points(1, loss=0.5)
+        for stream in streams:
+            assert names_told([next(r for r in stream if r.kind == "metrics")]) == ["loss"]
+        assert len(looks) - before <= 10  # most of them shared
+
+
+def test_a_follower_that_stands_still_holds_up_no_other(server, agent, job):
+    with server.follow(job) as idle, server.follow(job) as keen:
+        next(idle)
+        next(keen)
+        offset = 0
+        for step in range(5):
+            (offset,) = agent.points(step, offset=offset, loss=0.5)
+            assert names_told([next(r for r in keen if r.kind == "metrics")]) == ["loss"]
+        agent.end()
+        assert len(names_told(idle)) == 5
