@@ -2,7 +2,8 @@
 
 Two programs in one file. Called by a person it counts the GPUs and submits itself; as a rank it
 takes its GPU by LOCAL_RANK as any torchrun program does, reduces over all of them, and rank 0
-prints a table. On a machine without GPUs it says so, and that is no failure.
+prints a table. Before that it tells what sampling sees of the GPUs. On a machine without GPUs it
+says so, and that is no failure.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 REDUCED_BYTES = 64 * 2**20
 ROUNDS = 5
+LOOKS = 20
 COLUMNS = ("rank", "device", "name", "visible", "all_reduce", "GB/s", "used, NVML")
 
 
@@ -34,6 +36,7 @@ def main() -> int:
     if not gpus and not wanted:
         print("gpu-check: skipped, nvidia-smi finds no GPU on this machine")
         return 0
+    print_sampling(gpus)
     return submit(wanted or gpus, gpus_per_worker=1 if gpus else 0)
 
 
@@ -43,6 +46,24 @@ def count_gpus() -> int:
         return 0
     listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
     return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+
+
+def print_sampling(gpus: int) -> None:
+    """What an agent would measure of the GPUs, and what that costs."""
+    from launcher.executor.sampling_gpus import GpuLooker
+
+    looker = GpuLooker([str(number) for number in range(gpus)])
+    values = looker.look()
+    wall, cpu = time.perf_counter(), time.process_time()
+    for _ in range(LOOKS):
+        looker.look()
+    wall, cpu = (time.perf_counter() - wall) / LOOKS, (time.process_time() - cpu) / LOOKS
+    for number in range(gpus):
+        own = {name: value for name, value in values.items() if name.startswith(f"gpu{number}/")}
+        told = ", ".join(f"{name.partition('/')[2]} {value:g}" for name, value in own.items())
+        print(f"sampling sees gpu{number}: {told or 'nothing'}")
+    if gpus:
+        print(f"a look at {gpus} GPUs takes {1000 * wall:.1f} ms, {1000 * cpu:.1f} ms of CPU")
 
 
 def submit(workers: int, *, gpus_per_worker: int) -> int:

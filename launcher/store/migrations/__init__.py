@@ -10,7 +10,7 @@ from sqlalchemy import Connection, inspect, text
 from launcher.errors import LauncherError
 from launcher.store.database import Database
 
-NEWEST = "0008"
+NEWEST = "0011"
 """The last step in `versions`. Steps are numbered with four digits, so they compare as texts."""
 
 
