@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from launcher.api.caller import Caller
+from launcher.api.caller import Caller, Ref, name_of
 from launcher.errors import NotFoundError
-from launcher.views import CheckpointView, view
+from launcher.views import CheckpointList, CheckpointView, view
 
 
 class Checkpoints(Caller):
-    def checkpoints(self, ref: str) -> list[CheckpointView]:
+    def checkpoints(self, ref: Ref) -> list[CheckpointView]:
         """Committed ones, oldest first."""
         data = self._get(f"{self._path(ref)}/checkpoints")
         found = [view(CheckpointView, item) for item in data["checkpoints"]]
-        return sorted(found, key=lambda checkpoint: checkpoint.id)
+        return CheckpointList(sorted(found, key=lambda checkpoint: checkpoint.id))
 
     def download_checkpoint(
         self,
-        ref: str,
+        ref: Ref,
         target: Path,
         *,
         id: int | None = None,  # noqa: A002 - the API's word
@@ -41,11 +41,11 @@ class Checkpoints(Caller):
         download_files(self._connection, base, found.files, target)
         return found
 
-    def _checkpoint(self, ref: str, wanted: int | None) -> CheckpointView:
+    def _checkpoint(self, ref: Ref, wanted: int | None) -> CheckpointView:
         kept = self.checkpoints(ref)
         if not kept:
             raise NotFoundError(
-                f"job {ref} has no committed checkpoint",
+                f"job {name_of(ref)} has no committed checkpoint",
                 hint="launcher.checkpoint(step) in the program saves one",
             )
         if wanted is None:
@@ -54,4 +54,4 @@ class Checkpoints(Caller):
             if checkpoint.id == wanted:
                 return checkpoint
         ids = ", ".join(str(checkpoint.id) for checkpoint in kept)
-        raise NotFoundError(f"job {ref} has no checkpoint {wanted}", hint=f"it has {ids}")
+        raise NotFoundError(f"job {name_of(ref)} has no checkpoint {wanted}", hint=f"it has {ids}")

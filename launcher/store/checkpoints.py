@@ -7,7 +7,7 @@ must not make an old checkpoint the newest.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from sqlalchemy import (
@@ -128,6 +128,26 @@ def list_(tx: Connection, job_id: str, after_id: int = 0) -> list[StoredCheckpoi
     """Those that are kept and follow `after_id`, in order of commit."""
     query = _kept(job_id).where(_checkpoints.c.id > after_id).order_by(_checkpoints.c.id)
     return [from_row(StoredCheckpoint, row) for row in tx.execute(query).mappings()]
+
+
+@dataclass(frozen=True)
+class Commit:
+    """That a checkpoint was committed. `pruned`: retention gave it up since."""
+
+    id: int
+    attempt: int
+    step: int
+    size: int
+    created_at: float
+    pruned: bool
+
+
+def commits(tx: Connection, job_id: str, limit: int) -> list[Commit]:
+    """The newest commits, in order, also of those that are not kept; manifests stay unread."""
+    columns = [_checkpoints.c[field.name] for field in fields(Commit)]
+    query = select(*columns).where(_checkpoints.c.job_id == job_id)
+    rows = tx.execute(query.order_by(_checkpoints.c.id.desc()).limit(limit)).mappings().all()
+    return [from_row(Commit, row) for row in reversed(rows)]
 
 
 def steps(tx: Connection, job_id: str) -> list[int]:

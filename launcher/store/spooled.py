@@ -6,10 +6,11 @@ The spool of what its agent observed holds records of TensorBoard's event files 
 from __future__ import annotations
 
 import base64
+import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from launcher.model.metric import MetricPoint, Progress, parse_record, points_of, progress_of, shown
 from launcher.store.event_records import ReadEvent
@@ -20,6 +21,10 @@ MAX_NAME = 200
 """Longest name of a series, in characters. It is part of a key, whose length databases limit."""
 FindReader = Callable[[], ReadEvent | None]
 _EVENT = "e"
+_OPEN, _CLOSED = b"{}"
+_LINES_AT_ONCE = 500
+"""Parsed together."""
+_LEAST, _MOST = STEPS.start, STEPS.stop - 1
 MAX_LINE = 2**20
 """Bytes of a line without an end after which it is taken for no record."""
 
@@ -73,9 +78,16 @@ def read_stretch(data: bytes, state: SpoolState, reader: FindReader = lambda: No
         lines.append(rest)
         rest = b""
     stretch = Stretch(replace(state, length=state.length + len(data), rest=rest))
-    for line in lines:
-        if line and not line.isspace():
-            _take(stretch, line, reader)
+    lines = [line for line in lines if line and not line.isspace()]
+    add = _Adder(stretch.series)
+    for start in range(0, len(lines), _LINES_AT_ONCE):
+        some = lines[start : start + _LINES_AT_ONCE]
+        records = _parsed_at_once(some)
+        if records is None:
+            for line in some:
+                _take(stretch, line, reader)
+        else:
+            _take_all(stretch, some, records, add, reader)
     return stretch
 
 
@@ -87,6 +99,80 @@ def read_again(lines: Iterable[bytes], reader: FindReader) -> dict[str, Columns]
         if said is not None:
             _add(series, said.points)
     return series
+
+
+def _parsed_at_once(lines: Sequence[bytes]) -> list[Any] | None:
+    """What each line holds, parsed as one list; None where they are not surely one value each.
+
+    Lines that are objects by their ends could only be two halves of one where a list is open.
+    """
+    text = b",\n".join(lines)  # no text of JSON goes on behind the end of a line
+    if b"[" in text or not all(line[0] == _OPEN and line[-1] == _CLOSED for line in lines):
+        return None
+    try:
+        records = json.loads(b"[%b]" % text)
+    except (ValueError, RecursionError):
+        return None
+    return records if len(records) == len(lines) else None
+
+
+def _take_all(
+    stretch: Stretch,
+    lines: Sequence[bytes],
+    records: Iterable[Any],
+    add: _Adder,
+    reader: FindReader,
+) -> None:
+    """As `_take` does with each line; of reports as they mostly are, in a fraction of the time."""
+    state = stretch.state
+    for line, record in zip(lines, records, strict=True):
+        step, time, values = record.get("step"), record.get("t"), record.get("m")
+        total = record.get("n")
+        if (
+            record.get("k") != "m"
+            or type(step) is not int
+            or type(time) is not float
+            or type(values) is not dict
+            or not _LEAST <= step <= _MOST
+            or not (total is None or (type(total) is int and 0 < total <= _MOST))
+            or not _all_floats(values)
+        ):
+            _take(stretch, line, reader)
+            continue
+        state.records += 1
+        if state.first_step is None:
+            state.first_step, state.first_at = step, time
+        state.step, state.last_at = step, time
+        if total is not None:
+            state.total_steps = total
+        for name, value in values.items():
+            add_step, add_value, add_time = add[name]
+            add_step(step)
+            add_value(value)
+            add_time(time)
+
+
+def _all_floats(values: Mapping[str, Any]) -> bool:
+    for value in values.values():  # noqa: SIM110 - a generator would take three times as long
+        if type(value) is not float:
+            return False
+    return True
+
+
+_Add = Callable[[Any], None]
+
+
+class _Adder(dict[str, tuple[_Add, _Add, _Add]]):
+    """For each name as it is written what adds step, value and time to its series."""
+
+    def __init__(self, series: dict[str, Columns]) -> None:
+        self._series = series
+
+    def __missing__(self, name: str) -> tuple[_Add, _Add, _Add]:
+        columns = self._series.setdefault(_stored(shown(name)), Columns([], [], []))
+        added = columns.steps.append, columns.values.append, columns.times.append
+        self[name] = added
+        return added
 
 
 def _take(stretch: Stretch, line: bytes, reader: FindReader) -> None:
@@ -142,13 +228,14 @@ def _read_record(record: dict[str, object], read_event: ReadEvent | None) -> _Sa
 
 def _add(series: dict[str, Columns], points: Iterable[MetricPoint]) -> None:
     for point in points:
-        name = storable(point.name)[:MAX_NAME]
-        columns = series.get(name)
-        if columns is None:
-            columns = series[name] = Columns([], [], [])
+        columns = series.setdefault(_stored(point.name), Columns([], [], []))
         columns.steps.append(point.step)
         columns.values.append(point.value)
         columns.times.append(point.time)
+
+
+def _stored(name: str) -> str:
+    return storable(name)[:MAX_NAME]
 
 
 def _carry_on(state: SpoolState, progress: Progress, time: float) -> None:
