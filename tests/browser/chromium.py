@@ -63,7 +63,8 @@ class Watched:
         ]
 
     def _said(self, message: ConsoleMessage) -> None:
-        self.problems.append(f"console {message.type}: {message.text}")
+        where = message.location.get("url", "")
+        self.problems.append(f"console {message.type}: {message.text} ({where})")
 
     def _asked(self, request: Request) -> None:
         address = urlsplit(request.url)

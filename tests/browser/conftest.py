@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import quote
 
 import pytest
 from conftest import ray_nodes, ray_view, stack, started_stack  # tests/integration's
@@ -27,6 +29,7 @@ playwright = pytest.importorskip(
 from chromium import PATIENCE_MS, Watched, chromium, chromium_path  # noqa: E402 - see above
 from playwright.sync_api import Browser, Page, expect  # noqa: E402 - see above
 
+from launcher.client import Client  # noqa: E402 - see above
 from launcher.server.settings import Settings  # noqa: E402 - see above
 
 expect.set_options(timeout=PATIENCE_MS)
@@ -93,6 +96,7 @@ def look(browser: Browser, watched: dict[Page, Watched]) -> Iterator[Look]:
         watched[page] = Watched(re.match(r"\w+://[^/]+", site.url)[0])  # type: ignore[index]
         watched[page].watch(page)
         page.goto(entrance(site, path, acts=acts))
+        page.wait_for_url(lambda url: "/open?" not in url)
         return page
 
     yield open_page
@@ -102,5 +106,9 @@ def look(browser: Browser, watched: dict[Page, Watched]) -> Iterator[Look]:
 
 def entrance(site: Site, path: str, *, acts: bool) -> str:
     """The address by which a reader comes in."""
+    if acts:
+        with closing(Client(site.url, site.token)) as client:
+            opened = client.page_that_acts()
+        return f"{opened.partition('&to=')[0]}&to={quote(path)}"
     key = Settings(state_dir=Path(), url=site.url, token=site.token).page_key
     return f"{path}{'&' if '?' in path else '?'}key={key}"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from machine import wait_until
 from stack import Service
@@ -47,4 +49,9 @@ def lone_server(fill: Callable[[Store], None]) -> Iterator[Site]:
 
 def _answering(service: Service, state_dir: Path) -> str | None:
     service.assert_did_not_end_by_itself()
-    return running_server(state_dir)
+    url = running_server(state_dir)
+    if url is None:
+        return None
+    with socket.socket() as probe:  # it is written down before it listens
+        address = urlsplit(url)
+        return url if probe.connect_ex((address.hostname, address.port)) == 0 else None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import FileResponse
@@ -166,7 +167,9 @@ def manifest(here: Here, job_id: AgentsJob, checkpoint_id: Number) -> Answer:
         stored = checkpoints.get(tx, job_id, checkpoint_id) or next(iter(found), None)
     if stored is None:
         raise NotFoundError(f"job '{job_id}' has no checkpoint {checkpoint_id}")
-    return Answer(codec.encode(stored.manifest))
+    # Who puts a checkpoint back needs its files; JSON has no word for what is no number.
+    metrics = {name: v for name, v in stored.manifest.metrics.items() if math.isfinite(v)}
+    return Answer(codec.encode(replace(stored.manifest, metrics=metrics)))
 
 
 def _origin(tx: Connection, job: Job) -> list[StoredCheckpoint]:

@@ -17,15 +17,23 @@ from launcher.server.attaching import Attaching
 from launcher.server.committing import Committing
 from launcher.server.control import Control
 from launcher.server.executors import Executors
+from launcher.server.floorplan import Palette
 from launcher.server.gauge import Gauge
+from launcher.server.load import Load
+from launcher.server.monitoring import Monitor
 from launcher.server.notices import Notices
 from launcher.server.outputs import Outputs
 from launcher.server.projects import Projects
 from launcher.server.removing import Removing
 from launcher.server.retaining import Retaining
+from launcher.server.routes import cursor
+from launcher.server.routes.feeds import Feeds
+from launcher.server.routes.opened import is_opened
 from launcher.server.secret import Secrets
+from launcher.server.sessions import Sessions
 from launcher.server.settings import Settings
 from launcher.server.showing import Showing
+from launcher.server.sparklines import Sparklines
 from launcher.server.submitting import Taken, Wish
 from launcher.server.taking import Taking
 from launcher.server.together import Together
@@ -33,8 +41,7 @@ from launcher.server.visits import Visits
 
 T = TypeVar("T")
 
-LARGEST = 2**63 - 1
-"""The largest number that a database takes."""
+LARGEST = cursor.LARGEST
 Number = Annotated[int, Path(ge=0, le=LARGEST)]
 """In the path of an address; `Count`: in its query."""
 Count = Annotated[int, Query(ge=0, le=LARGEST)]
@@ -64,6 +71,12 @@ class Services:
     notices: Notices
     visits: Visits
     projects: Projects
+    monitor: Monitor
+    load: Load
+    sparklines: Sparklines
+    feeds: Feeds
+    sessions: Sessions
+    palette: Palette
 
 
 class Answer(JSONResponse):
@@ -87,17 +100,19 @@ Here = Annotated[Services, Depends(services)]
 
 
 def bearer(request: Request) -> str:
-    """The token of a request, from its header alone: no cookie opens the API."""
+    """The token of a request, from its header alone."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token if scheme.lower() == "bearer" else ""
 
 
 async def must_be_user(request: Request, here: Here) -> None:
-    """Only for who has the server's token.
+    """Only for who has the server's token, or a page's cookie for what `opened` lists.
 
     Raises:
         UnauthorizedError: the token is missing or another one.
     """
+    if "authorization" not in request.headers and is_opened(request, here.sessions):
+        return
     if not hmac.compare_digest(bearer(request).encode(), here.settings.token.encode()):
         if not bearer(request):
             hint = "set LAUNCHER_TOKEN; the server's lies in its state folder, in the file token"

@@ -8,8 +8,9 @@ import zlib
 from dataclasses import dataclass, field
 
 from launcher.errors import SpecError
-from launcher.server.routes.context import LARGEST
 
+LARGEST = 2**63 - 1
+"""The largest number that a database takes."""
 _LONGEST = 2**20
 
 

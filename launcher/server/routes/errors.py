@@ -19,6 +19,7 @@ from launcher.errors import (
     SpecError,
     UnauthorizedError,
 )
+from launcher.logbook import about
 from launcher.server.routes.context import Answer
 
 log = logging.getLogger(__name__)
@@ -85,6 +86,7 @@ async def _gone(_: Request, __: Exception) -> Response:
 
 async def _broken(request: Request, error: Exception) -> Response:
     # The traceback is logged by whoever runs the application: the error goes on to there.
-    log.error("%s %s broke", request.method, request.url.path)
+    jobs = [ref for ref in (request.path_params.get("ref"),) if ref]
+    log.error("%s %s broke", request.method, request.url.path, extra=about(*jobs))
     text = f"the server broke over this request: {type(error).__name__}"
     return _answer(500, text, "its log has the traceback; please report it")

@@ -8,6 +8,7 @@ import time
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
 
 from launcher.errors import UnauthorizedError
 from launcher.model import codec
@@ -63,15 +64,15 @@ async def session(request: Request, here: Here, asks: Asks) -> Answer:
 @router.get("/desired")
 async def desired(
     *, here: Here, asks: Asks, cluster: str, fence: Count, seen: str = "", wait: Wait = 0.0
-) -> Answer:
+) -> Response:
     asks.check(cluster)
     give_up = time.monotonic() + min(wait, LONGEST_WAIT_S)
     with here.control.notifier.listen(cluster_topic(cluster)) as changes:
         while True:
-            wanted = await asyncio.to_thread(here.executors.desired, cluster, fence)
+            told = await asyncio.to_thread(here.executors.desired, cluster, fence)
             left_s = give_up - time.monotonic()
-            if wanted.version != seen or left_s <= 0:
-                return Answer(codec.encode(wanted))
+            if told.version != seen or left_s <= 0:
+                return Response(told.text, media_type="application/json")
             await changes.wait(left_s)
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from launcher.errors import NotFoundError
 from launcher.model.metric import MetricPoint
@@ -40,6 +40,8 @@ _JOBS_LIMIT = 10_000
 _EVENTS_LIMIT = 100_000
 _POINTS_A_PART = 5000
 _BYTES = "application/octet-stream"
+_LONGEST_USER = 200
+"""Characters: it stands in an index, whose rows have a bound."""
 
 
 class Submission(BaseModel):
@@ -51,7 +53,7 @@ class Submission(BaseModel):
     """In place of `code`: a job whose code it takes."""
     python: str | None = None
     """The submitter's interpreter."""
-    user: str = ""
+    user: Annotated[str, Field(max_length=_LONGEST_USER)] = ""
     hold: bool = False
     """It waits until it is released."""
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from fastapi import APIRouter, Depends
 
-from launcher.server.occupancy import occupancy
+from launcher.server.occupancy import occupancy, with_use
 from launcher.server.routes.context import Answer, Here, must_be_user
 from launcher.views import as_json
 
@@ -16,4 +16,6 @@ router = APIRouter(prefix="/api/v1", tags=["server"], dependencies=[Depends(must
 @router.get("/occupancy")
 def show(here: Here) -> Answer:
     seen, projects = occupancy(here.control), tuple(here.projects.all())
-    return Answer(as_json(replace(seen, disk=here.gauge.read(), projects=projects)))
+    clusters = with_use(seen.clusters, here.load.newest())
+    told = replace(seen, clusters=clusters, disk=here.gauge.read(), projects=projects)
+    return Answer(as_json(told))

@@ -14,6 +14,11 @@ router = APIRouter(prefix="/api/v1", tags=["files"], dependencies=[Depends(must_
 
 _BYTES = "application/octet-stream"
 """Whatever a job wrote: no browser shall take it for a page of this server."""
+FOREIGN = {
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
+"""Headers of such files: nothing in them runs, and their type is not guessed."""
 
 
 @router.get("/jobs/{ref}/outputs")
@@ -43,7 +48,12 @@ def output_file(here: Here, ref: str, rank: Number, path: str) -> FileResponse:
         found = outputs.get(tx, job_id, rank, path)
     if found is None:
         raise NotFoundError(f"job '{job_id}' has no output '{path}' of rank {rank}")
-    return FileResponse(here.control.store.blobs.path(found.sha256), media_type=_BYTES)
+    return FileResponse(
+        here.control.store.blobs.path(found.sha256),
+        media_type=_BYTES,
+        filename=path.rpartition("/")[2],
+        headers=FOREIGN,
+    )
 
 
 @router.get("/jobs/{ref}/code")

@@ -74,32 +74,39 @@ def test_what_programs_say_is_shown_as_text(server, hostile, cookie):
     for address in ("/", f"/jobs/{hostile}"):
         text = page(server, address, cookie).text
         assert "&lt;script&gt;" in text
-        assert "<script" not in text
-        assert text.count("</style>") == 1
+        assert SCRIPT not in text
+        assert "<style" not in text
     for said in ("note", "Traceback", "words"):
         assert f"{said} &lt;script&gt;" in text
 
 
-def test_a_page_forbids_scripts_frames_and_other_origins(server, job, cookie):
-    for address in ("/", f"/jobs/{job}", "/jobs/unknown"):
-        headers = page(server, address, cookie).headers
-        policy = headers["content-security-policy"]
-        assert "default-src 'none'" in policy
-        assert "frame-ancestors 'none'" in policy
-        assert "script" not in policy
-        assert headers["cache-control"] == "no-store"
+PAGES = ("/", "/cluster", "/jobs/{job}", "/jobs/unknown", "/open?code=x")
+
+
+def test_a_page_forbids_what_is_written_into_it_frames_and_other_origins(server, job, cookie):
+    for address in PAGES:
+        reply = page(server, address.format(job=job), cookie)
+        parts = reply.headers["content-security-policy"].split(";")
+        policy = dict(part.strip().split(" ", 1) for part in parts)
+        assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+        assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+        assert "unsafe" not in str(policy)
+        assert reply.headers["cache-control"] == "no-store"
+        # What the policy would refuse, and the console would tell of.
+        assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?! src=)", reply.text)
 
 
 def test_a_page_asks_nothing_of_another_origin(server, hostile, cookie):
     for address in ("/", f"/jobs/{hostile}"):
         asked = re.findall(r"(?:src|href)=\"?([^\" >]*)", page(server, address, cookie).text)
         assert asked
-        assert all(re.match("/(?!/)", other) for other in asked)
+        assert all(re.match("/(?!/)|#", other) for other in asked)
 
 
 def test_an_unknown_job_is_told_on_a_page(server, cookie):
     reply = page(server, "/jobs/%3Cscript%3E", cookie)
-    assert (reply.status, reply.text) == (404, "<p>no job &#x27;&lt;script&gt;&#x27;</p>")
+    assert reply.status == 404
+    assert "no job &#39;&lt;script&gt;&#39;" in reply.text
 
 
 def test_the_apis_page_and_all_it_needs_come_from_here(server):

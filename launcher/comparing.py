@@ -11,10 +11,10 @@ from itertools import pairwise
 from typing import Any
 
 from launcher.charts import Curve
-from launcher.cli import _words
 from launcher.spec.again import differences
 from launcher.units import format_duration, format_size
 from launcher.views import JobView, Series
+from launcher.words import gang, number
 
 NOTHING = "-"
 _PEAKS_LOW = re.compile(r"loss|error|(?<![a-z])(err|mae|mse|rmse|ppl|perplexity|wer|cer)(?![a-z])")
@@ -28,7 +28,10 @@ _OWN_KEYS = frozenset({"name", "workdir", "framework"})
 
 @dataclass(frozen=True)
 class Compared:
-    """A job with what is needed to compare it. `lines`: of its program; None: not known."""
+    """A job with what is needed to compare it. `lines`: of its program; None: not known.
+
+    `curves`: whole, or the last point alone of each, whose time may be unknown (NaN).
+    """
 
     job: JobView
     curves: tuple[Series, ...]
@@ -49,7 +52,7 @@ def rows(compared: Sequence[Compared]) -> list[Row]:
     facts: list[tuple[str, Callable[[Compared], str]]] = [
         ("state", lambda one: one.job.state),
         ("framework", lambda one: one.job.framework),
-        ("takes", lambda one: _words.gang(one.job)),
+        ("takes", lambda one: gang(one.job)),
         ("wall time", lambda one: _seconds(wall_s(one.job))),
         ("to first step", lambda one: _seconds(first_step_s(one))),
         ("steps/s", lambda one: _number(steps_per_s(one))),
@@ -103,19 +106,25 @@ def wall_s(job: JobView) -> float | None:
 def first_step_s(one: Compared) -> float | None:
     """From the grant of its resources to the first point that it reported."""
     granted = [attempt.granted_at for attempt in one.job.attempts if attempt.granted_at]
-    moments = [curve.points[0][2] for curve in one.curves if curve.points]
+    moments = [moment for curve in one.curves for _, _, moment, _ in curve.points[:1]]
+    moments = [moment for moment in moments if math.isfinite(moment)]
     return max(min(moments) - min(granted), 0.0) if granted and moments else None
 
 
 def steps_per_s(one: Compared) -> float | None:
-    """Median over the reports of its most frequent curve, each by the time since the one before."""
+    """Median over the reports of its most frequent curve, each by the time since the one before.
+
+    Without enough points: as the server counts it.
+    """
     curve = max(one.curves, key=lambda curve: len(curve.points), default=None)
     rates = [
         (step - before[0]) / (moment - before[2])
         for before, (step, _, moment, attempt) in pairwise(curve.points if curve else ())
         if attempt == before[3] and moment > before[2] and step > before[0]
     ]
-    return statistics.median(rates) if rates else None
+    if rates:
+        return statistics.median(rates)
+    return one.job.progress.steps_per_s if one.job.progress else None
 
 
 def peak_memory(job: JobView) -> int:
@@ -142,8 +151,8 @@ def _metric(name: str) -> Callable[[Compared], str]:
             return NOTHING
         values = [value for _, value, _, _ in curve.points]
         last, top = values[-1], best(name, values)
-        more = f" (best {_words.number(top)})" if top is not None and top != last else ""
-        return f"{_words.number(last)}{more}"
+        more = f" (best {number(top)})" if top is not None and top != last else ""
+        return f"{number(last)}{more}"
 
     return words
 
@@ -177,7 +186,7 @@ def _seconds(value: float | None) -> str:
 
 
 def _number(value: float | None) -> str:
-    return NOTHING if value is None else _words.number(value)
+    return NOTHING if value is None else number(value)
 
 
 def _whole(value: float | None) -> str:
