@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from io import StringIO
 
 from rich.console import Console
@@ -12,7 +13,7 @@ from launcher.cli.live.board import Board
 from launcher.cli.live.lines import visible
 from launcher.units import format_duration
 
-_BAR = 24
+_BAR, _SHORT_BAR = 24, 10
 _MARGIN = 3
 """Columns left free, so that the ^C which the terminal echoes does not wrap the line."""
 _SHOWN_METRICS = 3
@@ -41,7 +42,10 @@ class StatusPainter:
             width: columns of the terminal.
             now: seconds since the epoch.
         """
-        lines = [_state_line(board, now), _metrics_line(board, now)]
+        lines = [
+            _state_line(board, now, width - _MARGIN),
+            _metrics_line(board, now, width - _MARGIN),
+        ]
         if drawing and (shown := visible(drawing)):
             lines.insert(0, Text.from_ansi(shown))
         return [self._fitted(line, width) for line in lines if line.plain.strip()]
@@ -53,7 +57,22 @@ class StatusPainter:
         return captured.get()
 
 
-def _state_line(board: Board, now: float) -> Text:
+def _state_line(board: Board, now: float, width: int) -> Text:
+    """The longest way to tell it that has room."""
+    ways = (_Way(_BAR, rate=True), _Way(_SHORT_BAR, rate=True), _Way(_SHORT_BAR), _Way(0))
+    lines = [_told(board, now, way) for way in ways]
+    return next((line for line in lines if line.cell_len <= width), lines[-1])
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How progress is told: the columns of its bar, and whether with its rate."""
+
+    bar: int
+    rate: bool = False
+
+
+def _told(board: Board, now: float, way: _Way) -> Text:
     job = board.job
     line = Text(job.state, style=_STYLES.get(job.state, "bold"))
     if board.silent_s is not None:
@@ -64,10 +83,10 @@ def _state_line(board: Board, now: float) -> Text:
         )
         return line
     attempt = job.attempt
-    if attempt is not None:
+    if attempt is not None and attempt.number > 1:
         line.append(f"  attempt {attempt.number}", style="dim")
     if board.step is not None:
-        _append_progress(line, board)
+        _append_progress(line, board, way)
     elif job.reason:
         line.append(f"  {job.reason}")
     else:
@@ -75,36 +94,39 @@ def _state_line(board: Board, now: float) -> Text:
     return line
 
 
-def _append_progress(line: Text, board: Board) -> None:
+def _append_progress(line: Text, board: Board, way: _Way) -> None:
     step, total = board.step or 0, board.total_steps
     if total:
         part = min(step / total, 1.0)
-        done = round(part * _BAR)
-        line.append("  ").append("━" * done, style="cyan").append("─" * (_BAR - done), style="dim")
-        line.append(f" {part:.0%}")
+        done = round(part * way.bar)
+        line.append("  ").append("━" * done, style="cyan")
+        line.append("─" * (way.bar - done), style="dim").append(f"{' ' * bool(way.bar)}{part:.0%}")
         line.append(f"  {step}/{total}")
     else:
         line.append(f"  step {step}")
     rate, eta = board.steps_per_s, board.eta_s
     if eta is not None and not board.job.is_over:
         line.append(f"  {format_duration(eta // 1)} left")
-    if rate:
+    if rate and way.rate:
         line.append(f"  {_words.number(rate)} steps/s", style="dim")
 
 
-def _metrics_line(board: Board, now: float) -> Text:
+def _metrics_line(board: Board, now: float, width: int) -> Text:
+    """As many metrics as have room beside the checkpoint; the first in any case."""
+    saved, end = board.checkpoint, Text()
+    if saved is not None:
+        when = _words.ago(saved.created_at, now)
+        end = Text.assemble(("checkpoint ", "dim"), f"step {saved.step}", (f" {when} ago", "dim"))
     line = Text()
     for name in _words.metric_order(board.curves)[:_SHOWN_METRICS]:
         values = board.curves[name].values
-        line.append("  " if line else "").append(f"{name} ", style="dim")
-        line.append(_words.number(values[-1]))
-        line.append(f" {_words.sparkline(values)}", style="cyan")
-    saved = board.checkpoint
-    if saved is not None:
-        when = _words.ago(saved.created_at, now)
-        line.append("  " if line else "").append("checkpoint ", style="dim")
-        line.append(f"step {saved.step}").append(f" {when} ago", style="dim")
-    return line
+        piece = Text.assemble((f"{name} ", "dim"), _words.number(values[-1]))
+        if len(set(values)) > 1:
+            piece.append(f" {_words.sparkline(values)}", style="cyan")
+        if line and line.cell_len + piece.cell_len + end.cell_len + 4 > width:
+            break
+        line.append("  " if line else "").append_text(piece)
+    return line.append("  " if line and end else "").append_text(end)
 
 
 def _since(board: Board) -> float:

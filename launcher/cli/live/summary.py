@@ -75,7 +75,7 @@ def _facts(job: JobView) -> Iterator[tuple[str, str]]:
     if job.state != "FAILED":
         yield "logs", f"launcher logs {job.id}"
     if job.latest:
-        yield "curves", f"launcher metrics {job.id}"
+        yield "curves", f"launcher plot {job.id}"
     if job.page:
         yield "page", job.page
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import textwrap
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ _LINES_PER_S = 400
 _RESUME_AT = 200
 """So many lines are shown together after a gap, so that gaps do not alternate with single lines."""
 _PLAIN_STATUS_S = 5.0
+_NOTE_MARGIN = 2
 
 
 class LiveView(Protocol):
@@ -79,7 +81,8 @@ class TerminalView:
 
     def note(self, text: str) -> None:
         self._tell_skipped()
-        self._waiting += [_output.paint(f"· {line}", "dim") for line in text.splitlines()]
+        style = "yellow" if text.startswith("warning:") else "dim"
+        self._waiting += [_output.paint(line, style) for line in noted(text, self._screen.width)]
 
     def refresh(self, board: Board, drawing: bytes) -> None:
         now = time.monotonic()
@@ -150,6 +153,22 @@ class PlainView:
 
     def close(self) -> None:
         sys.stdout.buffer.flush()
+
+
+def noted(text: str, width: int) -> list[str]:
+    """What happened as lines of a terminal, which would break them within words.
+
+    >>> noted("two ranks were lost", 14)
+    ['· two ranks', '  were lost']
+    """
+    fitting = max(width - _NOTE_MARGIN, _NOTE_MARGIN)
+    return [
+        line
+        for paragraph in text.splitlines()
+        for line in textwrap.wrap(
+            paragraph, fitting, initial_indent="· ", subsequent_indent="  ", break_on_hyphens=False
+        )
+    ]
 
 
 def plain_status(board: Board) -> str:
