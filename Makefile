@@ -11,7 +11,7 @@ SPREAD = -n logical --maxprocesses 4
 IN_TWO = -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-apart test-frameworks test-browser test-horovod test-all horovod lint types format docs golden bench compare gpu-check clean distclean
+.PHONY: help run test test-apart test-frameworks test-browser test-horovod test-all horovod lint types format docs golden bench compare pictures gpu-check clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' Makefile
@@ -74,6 +74,9 @@ bench: $(VENV)/.installed-dev ## measure for three quarters of an hour; prints a
 compare: $(VENV)/.all-cpu ## jobs/digits in every framework, side by side; writes docs/comparison.md
 	$(BIN)/python benchmarks/compare.py > $(VENV)/comparison.md
 	mv $(VENV)/comparison.md docs/comparison.md
+
+pictures: $(VENV)/.browser ## docs/img: every page, taken of a server on which jobs run; look at them
+	$(BIN)/python tests/browser/pictures.py docs/img
 
 gpu-check: $(VENV)/.installed ## a job on this machine's GPUs: devices, NCCL, NVML
 	$(BIN)/python benchmarks/gpu_check.py

@@ -41,6 +41,11 @@ class Apart:
         with socket.socket() as probe:
             return probe.connect_ex((host, int(port))) == 0
 
+    def burnt_s(self) -> float:
+        """Seconds of a core that it took so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def memory(self) -> int:
         """Bytes that are resident."""
         lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
@@ -87,6 +92,8 @@ class Executor:
         )
         self._wanted: tuple[str, ...] = ()
         self._seen = ""
+        self.tokens: dict[str, str] = {}
+        """Job -> what its agents say who they are with."""
         self.newest = ""
         """The job that was granted last."""
 
@@ -96,6 +103,7 @@ class Executor:
         desired = self._asking.ask("GET", f"/executor/desired?{urlencode(query)}")
         self._seen = desired["version"]
         self._wanted = tuple(one["id"] for one in desired["allocations"])
+        self.tokens |= {one["job_id"]: one["token"] for one in desired["allocations"]}
         if self._wanted:
             self.newest = desired["allocations"][-1]["job_id"]
         return len(self._wanted)

@@ -15,6 +15,7 @@ from measuring import add_ray_option, machine_line, rounds_parser, say
 SCRIPTS = ("start", "throughput", "report", "cli", "recovery", "watching", "memory")
 SCRIPTS += ("packaging", "exec", "cold", "attach", "environments")
 SCRIPTS += ("scheduler", "submits", "admits", "hundred_thousand", "many")
+SCRIPTS += ("points", "charts", "followers")
 BESIDE_RAY = ("start", "attach")
 
 

@@ -14,6 +14,7 @@ from launcher.model.checkpoint import FileEntry
 from launcher.model.codec import decode, encode
 from launcher.model.node import NodeReport
 from launcher.model.states import TERMINAL
+from launcher.views_measured import NodeUsage, NodeUse, RankUsage, StragglerView
 
 V = TypeVar("V")
 _OVER = frozenset(state.value for state in TERMINAL)
@@ -182,6 +183,9 @@ class JobView:
     """The array that it is an element of."""
     array_index: int | None = None
     array_count: int | None = None
+    stragglers: tuple[StragglerView, ...] = ()
+    rank_usage: tuple[RankUsage, ...] = ()
+    node_usage: tuple[NodeUsage, ...] = ()
     elements: dict[str, int] = field(default_factory=dict)
     """State -> number, of a list in which this one stands for all elements of its array."""
 
@@ -189,10 +193,24 @@ class JobView:
     def is_over(self) -> bool:
         return self.state in _OVER
 
+    def _repr_html_(self) -> str:
+        from launcher.html import job
+
+        return job(self)
+
     @property
     def attempt(self) -> AttemptView | None:
         """The newest attempt."""
         return max(self.attempts, key=lambda attempt: attempt.number, default=None)
+
+
+class JobList(list[JobView]):
+    """Jobs that a notebook shows as a table."""
+
+    def _repr_html_(self) -> str:
+        from launcher.html import jobs
+
+        return jobs(self)
 
 
 @dataclass(frozen=True)
@@ -255,6 +273,15 @@ class CheckpointView:
     created_at: float
     metrics: dict[str, Any] = field(default_factory=dict)
     files: tuple[FileEntry, ...] = ()
+
+
+class CheckpointList(list[CheckpointView]):
+    """Checkpoints that a notebook shows as a table."""
+
+    def _repr_html_(self) -> str:
+        from launcher.html import checkpoints
+
+        return checkpoints(self)
 
 
 @dataclass(frozen=True)
@@ -347,7 +374,7 @@ class Holder:
 
 @dataclass(frozen=True)
 class NodeOccupancy:
-    """`other_…`: what is taken of the node, but not by jobs of this server."""
+    """`other_…`: what is taken, but not by jobs of this server; `use`: of the last minute."""
 
     node_id: str
     host: str
@@ -356,6 +383,7 @@ class NodeOccupancy:
     holders: tuple[Holder, ...] = ()
     other_cpus: float = 0
     other_gpus: float = 0
+    use: NodeUse | None = None
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import getpass
 import os
 import urllib.parse
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol, TypeAlias
 
 from launcher.address import Address
 from launcher.errors import NotFoundError
@@ -15,6 +15,27 @@ from launcher.transport import CLUSTERS
 API = "/api/v1"
 NEWEST = frozenset({"-", "last"})
 """In place of a job's id: the newest job, or array, of this user."""
+
+
+class Named(Protocol):
+    """What has a job's id, as a job that the server showed."""
+
+    @property
+    def id(self) -> str: ...
+
+
+Ref: TypeAlias = "str | Named"
+"""How a job is named: its id, a unique beginning of it, `last`, or what has its id."""
+
+
+def name_of(ref: Ref) -> str:
+    """As it was named."""
+    return ref if isinstance(ref, str) else ref.id
+
+
+def refs_of(jobs: Ref | Iterable[Ref]) -> list[Ref]:
+    """One job, or several, as a list."""
+    return list(jobs) if isinstance(jobs, Iterable) and not isinstance(jobs, str) else [jobs]
 
 
 class Caller:
@@ -40,8 +61,9 @@ class Caller:
     def close(self) -> None:
         self._connection.close()
 
-    def _path(self, ref: str) -> str:
-        identity = self._newest() if ref in NEWEST else ref
+    def _path(self, ref: Ref) -> str:
+        name = name_of(ref)
+        identity = self._newest() if name in NEWEST else name
         return f"{API}/jobs/{urllib.parse.quote(identity, safe='')}"
 
     def _newest(self) -> str:

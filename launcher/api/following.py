@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from launcher.api.caller import with_query
+from launcher.api.caller import Ref, with_query
 from launcher.api.jobs import Jobs
 from launcher.views import JobView, LogStream, view
 
@@ -30,10 +30,11 @@ class LogPart:
 class Following(Jobs):
     def follow(
         self,
-        ref: str,
+        ref: Ref,
         *,
         logs: str = "all",
         stream: str = "log",
+        metrics: str = "all",
         tail: int | None = None,
         cursor: str | None = None,
     ) -> Iterator[Message]:
@@ -45,6 +46,7 @@ class Following(Jobs):
             ref: the job.
             logs: `all`, `none`, or ranks as `0,1`.
             stream: `setup` for what is said while environments are made, in place of `log`.
+            metrics: `all`, `none`, or names of series as `loss,accuracy`.
             tail: begin with so many last lines of each rank. Default: with the first line.
             cursor: go on behind this message.
         """
@@ -52,7 +54,8 @@ class Following(Jobs):
 
         path = f"{self._path(ref)}/follow"
         other = stream if stream != "log" else None
-        query = {"logs": logs, "stream": other, "tail": tail, "cursor": cursor}
+        wanted = metrics if metrics != "all" else None
+        query = {"logs": logs, "stream": other, "metrics": wanted, "tail": tail, "cursor": cursor}
         given = {key: str(value) for key, value in query.items() if value is not None}
 
         @contextlib.contextmanager
@@ -68,24 +71,23 @@ class Following(Jobs):
 
         return follow(open_stream, given)
 
-    def wait(self, ref: str) -> JobView:
-        """Blocks until the job ended."""
+    def _await_end(self, identity: str) -> JobView:
+        """The job once it has ended."""
         from launcher.follow import Ended, StateChange
 
-        identity = self.job(ref).id
-        for message in self.follow(identity, logs="none"):
+        for message in self.follow(identity, logs="none", metrics="none"):
             if isinstance(message, Ended) or (
                 isinstance(message, StateChange) and message.job.is_over
             ):
                 break
         return self.job(identity)
 
-    def log_streams(self, ref: str) -> list[LogStream]:
+    def log_streams(self, ref: Ref) -> list[LogStream]:
         return [view(LogStream, item) for item in self._get(f"{self._path(ref)}/logs")["streams"]]
 
     def read_log(
         self,
-        ref: str,
+        ref: Ref,
         attempt: int,
         rank: int,
         *,
@@ -98,12 +100,12 @@ class Following(Jobs):
         return self._log_part(ref, attempt, rank, query, stream)
 
     def tail_log(
-        self, ref: str, attempt: int, rank: int, lines: int, *, stream: str = "log"
+        self, ref: Ref, attempt: int, rank: int, lines: int, *, stream: str = "log"
     ) -> LogPart:
         """The last lines of a rank's output."""
         return self._log_part(ref, attempt, rank, {"tail": str(lines)}, stream)
 
-    def log(self, ref: str, attempt: int, rank: int, *, stream: str = "log") -> Iterator[bytes]:
+    def log(self, ref: Ref, attempt: int, rank: int, *, stream: str = "log") -> Iterator[bytes]:
         """A rank's whole output so far, in pieces."""
         offset = 0
         while True:
@@ -114,7 +116,7 @@ class Following(Jobs):
             offset = part.offset + len(part.data)
 
     def _log_part(
-        self, ref: str, attempt: int, rank: int, query: dict[str, str], stream: str
+        self, ref: Ref, attempt: int, rank: int, query: dict[str, str], stream: str
     ) -> LogPart:
         query |= {"stream": stream} if stream != "log" else {}
         path = with_query(f"{self._path(ref)}/logs/{attempt}/{rank}", query)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import urllib.parse
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from launcher.api.caller import API, NEWEST, Caller, this_user, with_query
+from launcher.api.caller import API, NEWEST, Caller, Ref, this_user, with_query
 from launcher.interpreters import choose as choose_python
 from launcher.model.plan import Plan
-from launcher.views import EventView, JobView, OutputView, Removal, Series, series, view
+from launcher.views import EventView, JobList, JobView, OutputView, Removal, Series, series, view
 
 if TYPE_CHECKING:
     from launcher.download import JobFiles
     from launcher.spec.again import Difference
+    from launcher.spec.given import Given
     from launcher.spec.jobspec import JobSpec
     from launcher.spec.packaging import Package
 
@@ -32,32 +33,54 @@ class Submission:
     package: Package | None
     """What was sent; None: the job runs in place."""
 
+    @property
+    def id(self) -> str:
+        """The job's, so that a submission stands for its job wherever one is named."""
+        return self.job.id
+
+    def _repr_html_(self) -> str:
+        return self.job._repr_html_()
+
 
 class Jobs(Caller):
     def submit(
         self,
-        spec: JobSpec,
+        spec: Given = None,
         *,
         key: str | None = None,
-        python: str | None = None,
+        python: str | Mapping[str, Any] | None = None,
         user: str | None = None,
         hold: bool = False,
+        **keys: Any,
     ) -> Submission:
         """Packs the spec's workdir, sends what the server has not yet, and queues the job.
 
+            client.submit("job.yaml", resources={"workers": 4})
+            client.submit({"entrypoint": "train.py"}, env={"LR": "0.1"})
+            client.submit(name="digits", entrypoint="train.py --epochs 5")
+
         Args:
-            spec: with an absolute `workdir`, as `load_spec` gives it.
+            spec: path of a spec file, a spec as a dict, or one that `load_spec` gave. Default:
+                `keys` are all of it.
             key: idempotency key: a second submit with it gives the first one's job.
             python: interpreter for a job that names none, if it runs on this machine. Default:
-                what `launcher.interpreters.choose` takes for its workdir.
+                what `launcher.interpreters.choose` takes for its workdir. A dict is the spec's key.
             user: whose job it is. Default: the user of this process.
             hold: it waits until it is released.
+            keys: of the spec, in place of what it says; those of a section one by one.
+
+        Returns:
+            The job, and what was sent of it; goes wherever a job is named.
 
         Raises:
-            SpecError: the files cannot be sent, or the server refuses the spec.
+            SpecError: every complaint about the spec, or the files cannot be sent.
         """
+        from launcher.spec.given import given_spec
         from launcher.upload import send_workdir
 
+        if isinstance(python, Mapping):
+            keys, python = {**keys, "python": python}, None
+        spec = given_spec(spec, keys)
         package = send_workdir(self._connection, f"{API}/packages", spec)
         body = {
             "spec": self._with_origin(spec).model_dump(mode="json"),
@@ -99,7 +122,7 @@ class Jobs(Caller):
         return view(Plan, answer.json())
 
     def clone(
-        self, ref: str, overrides: Iterable[str] = (), *, key: str | None = None
+        self, ref: Ref, overrides: Iterable[str] = (), *, key: str | None = None
     ) -> tuple[JobView, list[Difference]]:
         """Queues a new job of the same spec and code, `key=value` changed; also what differs.
 
@@ -121,7 +144,7 @@ class Jobs(Caller):
         answer = self._connection.request("POST", f"{API}/jobs", json=body, headers=headers)
         return view(JobView, answer.json()), answer.status == 201
 
-    def job(self, ref: str) -> JobView:
+    def job(self, ref: Ref) -> JobView:
         """A job by its id or a unique beginning of it; `last` is the newest one of this user."""
         return view(JobView, self._get(self._path(ref)))
 
@@ -147,21 +170,21 @@ class Jobs(Caller):
         if fold:
             query.append(("fold", "1"))
         data = self._get(f"{API}/jobs?{urllib.parse.urlencode(query)}")
-        return [view(JobView, job) for job in data["jobs"]]
+        return JobList(view(JobView, job) for job in data["jobs"])
 
-    def cancel(self, ref: str, *, force: bool = False) -> JobView:
+    def cancel(self, ref: Ref, *, force: bool = False) -> JobView:
         """Ends a job; `force` without the time to save."""
         return view(JobView, self._post(f"{self._path(ref)}/cancel", {"force": force}))
 
-    def retry(self, ref: str) -> JobView:
+    def retry(self, ref: Ref) -> JobView:
         """Queues an ended job again, from its newest checkpoint."""
         return view(JobView, self._post(f"{self._path(ref)}/retry", repeatable=False))
 
-    def declare_lost(self, ref: str) -> JobView:
+    def declare_lost(self, ref: Ref) -> JobView:
         """A person's word that no process of this job lives any more, so that it may go on."""
         return view(JobView, self._post(f"{self._path(ref)}/declare-lost"))
 
-    def remove(self, ref: str, *, dry_run: bool = False) -> Removal:
+    def remove(self, ref: Ref, *, dry_run: bool = False) -> Removal:
         """Removes an ended job with all that is kept of it; `dry_run` only tells what that is."""
         path = f"{self._path(ref)}?dry_run={int(dry_run)}"
         answer = self._connection.request("DELETE", path, repeatable=False)
@@ -179,16 +202,16 @@ class Jobs(Caller):
         body = {"older_than_s": older_than_s, "project": project, "states": list(states)}
         return view(Removal, self._post(f"{API}/prune", body | {"dry_run": dry_run}))
 
-    def why(self, ref: str) -> str:
+    def why(self, ref: Ref) -> str:
         """One sentence: why a job waits, or what it does."""
         return str(self._get(f"{self._path(ref)}/why")["text"])
 
-    def events(self, ref: str, *, after: int = 0) -> list[EventView]:
+    def events(self, ref: Ref, *, after: int = 0) -> list[EventView]:
         data = self._get(f"{self._path(ref)}/events?after={after}")
         return [view(EventView, event) for event in data["events"]]
 
     def metrics(
-        self, ref: str, *, name: str | None = None, rank: int | None = None, raw: bool = False
+        self, ref: Ref, *, name: str | None = None, rank: int | None = None, raw: bool = False
     ) -> list[Series]:
         """Curves of a job; `raw` with the points of attempts that later ones ran again."""
         query = {"name": name, "rank": rank, "raw": int(raw)}
@@ -196,13 +219,13 @@ class Jobs(Caller):
         data = self._get(with_query(f"{self._path(ref)}/metrics", given))
         return [series(curve) for curve in data["series"]]
 
-    def files(self, ref: str) -> JobFiles:
+    def files(self, ref: Ref) -> JobFiles:
         """The outputs and the code of a job."""
         from launcher.download import JobFiles
 
         return JobFiles(self._connection, self._path(ref))
 
-    def outputs(self, ref: str) -> list[OutputView]:
+    def outputs(self, ref: Ref) -> list[OutputView]:
         """Files that the job left, by path; of each path the newest attempt's."""
         return self.files(ref).outputs()
 

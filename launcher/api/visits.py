@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from launcher.api.caller import API, Caller, this_user
+from launcher.api.caller import API, Caller, Ref, this_user
 from launcher.errors import (
     ConflictError,
     LauncherError,
@@ -157,7 +157,7 @@ def _lost(error: UnreachableError) -> UnreachableError:
 class Visits(Caller):
     def exec(
         self,
-        ref: str,
+        ref: Ref,
         argv: Sequence[str] = (),
         *,
         rank: int | None = None,

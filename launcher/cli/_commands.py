@@ -23,6 +23,7 @@ TABLE: dict[str, dict[str, tuple[str, str]]] = {
         "declare-lost": ("declare_lost", "your word that a silent job's processes are dead"),
     },
     "Watch": {
+        "open": ("open", "the pages of jobs and clusters, in a browser"),
         "top": ("top", "nodes and who holds them, and the queue"),
         "list": ("list", "jobs, newest first"),
         "show": ("show", "everything about a job"),
@@ -30,6 +31,7 @@ TABLE: dict[str, dict[str, tuple[str, str]]] = {
         "logs": ("logs", "what a job printed; -f goes on as it prints"),
         "exec": ("exec", "run a command or a shell beside a rank"),
         "metrics": ("metrics", "curves of a job, also as CSV"),
+        "plot": ("plot", "draw curves of jobs, here or into a picture"),
         "compare": ("compare", "jobs side by side, and their curves in one chart"),
         "tensorboard": ("tensorboard", "curves of jobs in TensorBoard, while they grow"),
         "events": ("events", "what happened to a job, and when"),
@@ -84,7 +86,9 @@ _HABITS = {
     **dict.fromkeys(("project", "projects", "sshare", "sacctmgr"), "quota"),
     **dict.fromkeys(("ssh", "shell"), "exec"),
     **dict.fromkeys(("download", "fetch"), "outputs"),
+    **dict.fromkeys(("ui", "web", "dashboard", "browse"), "open"),
     **dict.fromkeys(("start", "serve"), "up"),
+    **dict.fromkeys(("chart", "graph", "curves"), "plot"),
 }
 """What users of other tools type, and what does it here."""
 _KNOWN = {name: entry for commands in TABLE.values() for name, entry in commands.items()}

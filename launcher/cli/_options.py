@@ -10,6 +10,7 @@ import click
 from launcher.address import NamedServer, OwnServer, find_server
 from launcher.cli import _completing, _output
 from launcher.client import Client
+from launcher.logbook import FORMATS
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -74,6 +75,16 @@ def output_option(*more: str) -> Callable[[F], F]:
         show_default=True,
         help="For people, or for programs.",
     )
+
+
+def log_format_option(command: F) -> F:
+    """`--log-format text|json` of processes that keep a log."""
+    return click.option(
+        "--log-format",
+        type=click.Choice(FORMATS),
+        help="Of its own log: for people, or an object a line. Default: LAUNCHER_LOG_FORMAT, "
+        "else text.",
+    )(command)
 
 
 def connect(*, start: bool = False, first: Callable[[], object] = lambda: None) -> Client:

@@ -20,7 +20,7 @@ _INSTALL_TIMEOUT_S = 600.0
 SERVER_PACKAGES = (
     *("click>=8.1", "pyyaml>=6", "pydantic>=2.7", "rich>=13", "pathspec>=0.12"),
     *("fastapi>=0.115", "fastapi-offline>=1.7", "uvicorn>=0.30", "sqlalchemy>=2.0"),
-    *("alembic>=1.13", "jinja2>=3.1", "cryptography>=42", "numpy>=1.26"),
+    *("alembic>=1.13", "jinja2>=3.1", "cryptography>=42", "numpy>=1.26", "prometheus-client>=0.20"),
 )
 """What the project's `dependencies` and its extra `server` name."""
 

@@ -9,19 +9,11 @@ from itertools import pairwise
 
 from launcher.units import format_duration, format_size, rounded
 from launcher.views import AttemptView, JobView, OutputCount, ProgressView
+from launcher.words import gang, number
+
+__all__ = ["gang", "number"]  # of commands and pages alike; the others are of commands
 
 _BARS = "▁▂▃▄▅▆▇█"
-
-
-def number(value: object) -> str:
-    """A metric's value in few characters.
-
-    >>> number(0.123456), number(1200.0), number("nan"), number(0.00001234)
-    ('0.1235', '1200', 'nan', '1.234e-05')
-    """
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return str(value)
-    return f"{value:.4g}" if abs(value) < 1000 or abs(value) >= 1e6 else f"{value:.0f}"
 
 
 def sparkline(values: Iterable[float], width: int = 12) -> str:
@@ -90,25 +82,6 @@ def steps(progress: ProgressView | None) -> str:
         return f"step {progress.step}"
     part = min(progress.step / progress.total_steps, 1.0)
     return f"{progress.step}/{progress.total_steps} {part:.0%}"
-
-
-def gang(job: JobView) -> str:
-    """What a job takes.
-
-    >>> gang(JobView("a-1", "a", "QUEUED", workers=4, gpus_per_worker=1))
-    '4 x 1 GPU'
-    >>> gang(JobView("a-1", "a", "RUNNING", workers=4, min_workers=2, max_workers=8))
-    '4 of 2-8 x 1 CPU'
-    """
-    each = (
-        f"{job.gpus_per_worker} GPU{'s' * (job.gpus_per_worker > 1)}"
-        if job.gpus_per_worker
-        else f"{job.cpus_per_worker:g} CPU{'s' * (job.cpus_per_worker > 1)}"
-    )
-    if job.min_workers is None:
-        return f"{job.workers} x {each}"
-    now = "" if job.state in {"QUEUED", "HELD"} else f"{job.workers} of "
-    return f"{now}{job.min_workers}-{job.max_workers} x {each}"
 
 
 def metric_order(names: Iterable[str]) -> list[str]:

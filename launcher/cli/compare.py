@@ -13,10 +13,10 @@ import click
 
 from launcher import charts
 from launcher.cli import _completing, _output
-from launcher.cli._comparing import Compared, Row, curves, metrics, rows
 from launcher.cli._options import connect, output_option
 from launcher.cli._usage import did_you_mean
 from launcher.client import Client
+from launcher.comparing import Compared, Row, curves, metrics, rows
 from launcher.errors import LauncherError, NotFoundError, SpecError
 from launcher.views import JobView
 

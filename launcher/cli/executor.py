@@ -10,7 +10,8 @@ from pathlib import Path
 
 import click
 
-from launcher.cli._options import NAME_TYPE
+from launcher import logbook
+from launcher.cli._options import NAME_TYPE, log_format_option
 from launcher.errors import ConflictError, SpecError
 from launcher.transport import Connection
 
@@ -39,6 +40,7 @@ from launcher.transport import Connection
     metavar="FOLDER",
     help="State folder of an embedded server: Ray of its own on this machine.",
 )
+@log_format_option
 def command(
     *,
     server: str | None,
@@ -46,6 +48,7 @@ def command(
     ray_address: str | None,
     token_file: Path | None,
     embedded_in: Path | None,
+    log_format: str | None,
 ) -> None:
     """Run jobs of a server on a Ray cluster, from a machine that reaches both."""
     url = server or os.environ.get("LAUNCHER_SERVER")
@@ -55,12 +58,14 @@ def command(
         raise SpecError("no Ray cluster is named", hint="--ray-address HOST:PORT of its head")
     Connection(url)  # refuses what is no address, before Ray is started for it
     token = token_file.read_text().strip() if token_file else os.environ.get("LAUNCHER_TOKEN", "")
+    log_format = logbook.chosen_format(log_format)
     from launcher.clusters.local import LocalRay
     from launcher.clusters.ray import RunningRay
     from launcher.executor.main import run
 
     if embedded_in is None:
-        run(server=url, token=token, cluster=cluster, source=RunningRay(ray_address or ""))
+        source = RunningRay(ray_address or "")
+        run(server=url, token=token, cluster=cluster, source=source, log_format=log_format)
         return
     with _only_one(embedded_in):
         run(
@@ -70,6 +75,7 @@ def command(
             source=LocalRay(embedded_in / "ray"),
             state_file=embedded_in / "executor-session.json",
             own_cluster=True,
+            log_format=log_format,
         )
 
 

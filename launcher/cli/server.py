@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from launcher import address
+from launcher.cli._options import log_format_option
 from launcher.model.outputs import OutputLimits
 from launcher.units import parse_size
 
@@ -32,6 +33,11 @@ from launcher.units import parse_size
     "--max-output-size", default="10GiB", show_default=True, metavar="SIZE",
     help="How much of a job's outputs is kept.",
 )  # fmt: skip
+@click.option(
+    "--open-metrics", is_flag=True,
+    help="Let everybody who reaches the server read /metrics; else Prometheus needs a token.",
+)  # fmt: skip
+@log_format_option
 def command(
     *,
     host: str,
@@ -42,6 +48,8 @@ def command(
     embedded: bool,
     max_output_files: int,
     max_output_size: str,
+    open_metrics: bool,
+    log_format: str | None,
 ) -> None:
     """Run a server in the foreground. `launcher up` starts your own in the background."""
     try:
@@ -62,4 +70,6 @@ def command(
         public_url=public_url,
         embedded=embedded,
         output_limits=limits,
+        open_metrics=open_metrics,
+        log_format=log_format,
     )

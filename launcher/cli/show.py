@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import click
 
-from launcher.cli import _output, _words
+from launcher.cli import _measured, _output, _words
 from launcher.cli._options import connect, job_argument, output_option
 from launcher.units import format_duration, format_size
 from launcher.views import AttemptView, JobView, KeptBytes, as_json
@@ -66,9 +66,7 @@ def _facts(job: JobView, now: float) -> Iterator[tuple[str, str]]:
     yield "queue", f"project {job.project}, priority {job.priority}, cluster {job.cluster}{kind}"
     if job.array_id:
         yield "array", f"{job.array_id}, index {job.array_index}, one of {job.array_count}"
-    for node in job.nodes:
-        ranks = ", ".join(map(str, node.ranks))
-        yield "node", f"{node.host or node.node_id}: rank{'s' * (len(node.ranks) > 1)} {ranks}"
+    yield from _nodes(job)
     yield from _made(job)
     if begun := (job.spec or {}).get("from_job"):
         yield "begins from", begun
@@ -78,6 +76,17 @@ def _facts(job: JobView, now: float) -> Iterator[tuple[str, str]]:
         yield "failures", f"{job.failures} of the program's own, {job.max_retries} retries allowed"
     if job.page:
         yield "page", job.page
+
+
+def _nodes(job: JobView) -> Iterator[tuple[str, str]]:
+    """Where it runs, and which ranks are slow there."""
+    used = {one.index: one for one in job.node_usage}
+    for node in job.nodes:
+        ranks = ", ".join(map(str, node.ranks))
+        words = f"{node.host or node.node_id}: rank{'s' * (len(node.ranks) > 1)} {ranks}"
+        yield "node", words + _measured.node_usage(used.get(node.index))
+    for slow in job.stragglers:
+        yield "slow", _measured.straggler(slow)
 
 
 def _made(job: JobView) -> Iterator[tuple[str, str]]:
@@ -91,6 +100,8 @@ def _made(job: JobView) -> Iterator[tuple[str, str]]:
         yield "checkpoints", f"{kept}, the newest of step {newest}"
     if job.outputs.files:
         yield "outputs", _words.outputs(job.outputs)
+    if took := _measured.rank_usage(job.rank_usage):
+        yield "took", took
     if job.kept and (sizes := _kept(job.kept)):
         yield "kept", sizes
     for gone in job.expired:

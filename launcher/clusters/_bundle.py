@@ -18,7 +18,7 @@ from typing import Any
 import launcher
 
 PARTS = ("clusters", "executor", "frameworks", "model", "train")
-FILES = ("__init__.py", "errors.py", "names.py", "transport.py", "units.py")
+FILES = ("__init__.py", "errors.py", "logbook.py", "names.py", "transport.py", "units.py")
 """Of launcher: all that an executor and its agents import."""
 ORDER = "attach.json"
 ENTRYPOINT = "exec sh start.sh"

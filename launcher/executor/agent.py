@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import queue
 import signal
 import threading
@@ -21,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from launcher import logbook
 from launcher.errors import LauncherError
 from launcher.executor import core as core_
 from launcher.executor import surroundings
@@ -37,6 +37,7 @@ from launcher.executor.preparer import Preparer
 from launcher.executor.pythons import Place, RanksPython
 from launcher.executor.ranks import Ranks
 from launcher.executor.rendezvous import Rendezvous
+from launcher.executor.sampling import NodePlace, Sampler
 from launcher.executor.secrecy import keep as keep_secrets
 from launcher.executor.secrecy import redacted, redaction
 from launcher.executor.server_line import ServerLine
@@ -45,6 +46,7 @@ from launcher.executor.visiting import Visiting
 from launcher.executor.watcher import Watching
 from launcher.executor.watching import End
 from launcher.frameworks import load as load_framework
+from launcher.logbook import about
 from launcher.model.ending import Ending
 from launcher.model.gang import Gang, GangNode
 from launcher.model.wire import AgentStatus, Orders
@@ -67,6 +69,7 @@ class AgentConfig:
     node_id: str
     address: str
     gpus: tuple[str, ...] = ()
+    log_format: str = "text"
 
 
 class Agent:
@@ -83,7 +86,15 @@ class Agent:
         self._folder = JobFolder.of(jobs_root(config.server_id), self.job_id, config.node_id)
         if self._setup.launch.in_place:
             self._folder = replace(self._folder, in_place=Path(self._setup.launch.in_place))
-        _log_to(self._folder.agent_log)
+        logbook.keep(
+            "agent",
+            format=config.log_format,
+            file=self._folder.agent_log,
+            threads=True,
+            job=self.job_id,
+            allocation=config.allocation,
+            node=config.index,
+        )
         values = self._setup.secrets.values()
         self._redaction = until_answered(lambda: redaction(self._folder, uplink, values))
         keep_secrets(self._folder, config.allocation, self._setup)
@@ -119,6 +130,7 @@ class Agent:
             redaction=self._redaction,
             observing=self._setup.launch.observing if self.config.index == 0 else None,
         )
+        self._sampler = self._make_sampler()
         self._outputs = self._make_outputs()
         self._preparer = self._make_preparer()
         self._visiting = Visiting(self._connect, self._redaction.redactor)
@@ -186,6 +198,16 @@ class Agent:
             len(self._setup.ranks),
             is_sound=self._ranks.are_sound,
             on_commit=lambda *what: self._post(partial(self._core.committed, *what)),
+        )
+
+    def _make_sampler(self) -> Sampler:
+        index = self.config.index
+        first_rank = sum(self._setup.ranks[:index])
+        return Sampler(
+            self._folder,
+            NodePlace(index, first_rank, self.config.gpus),
+            self._ranks.pids,
+            warn=lambda text: self._post(lambda _: self._core.note(text, warning=True)),
         )
 
     def _make_outputs(self) -> OutputCollector:
@@ -257,7 +279,10 @@ class Agent:
         return redacted(self._core.status(self.address, seen), self._redaction.redactor)
 
     def _act(self, action: core_.Action) -> None:
-        log.info("%s: %s", self.config.allocation, action)
+        attempt = getattr(action, "attempt", None)
+        log.info(
+            "%s: %s", self.config.allocation, action, extra=about(self.job_id, attempt=attempt)
+        )
         match action:
             case core_.Prepare():
                 self._preparer.begin(action)
@@ -302,6 +327,7 @@ class Agent:
             self._post(lambda now: self._core.not_started(attempt, text, now))
             return
         self._visiting.open(attempt, starts)
+        self._sampler.begin(attempt)
         if self.is_leader and gang.world_size > 1:
             self._meeting = Meeting(
                 gang,
@@ -353,6 +379,7 @@ class Agent:
     def _drain(self, attempt: int) -> None:
         """First the outputs, if ranks of the attempt ran here; then what is left to ship."""
         self._visiting.shut(f"attempt {attempt} of {self.job_id} is over")
+        self._sampler.finish(attempt)
         done = partial(self._core.drained, attempt)
         exits = self._core.state.exits
         ended_well = len(exits) == self._core.node.ranks and not any(one.code for one in exits)
@@ -400,6 +427,7 @@ class Agent:
         self._close_rendezvous()
         self._python.close()
         self._outputs.close()
+        self._sampler.close()
         self._collector.close()
         self._visiting.close()
         self._ports.close()
@@ -416,12 +444,3 @@ class Agent:
         self._preparer.give_back()
         self.finished.set()
         self._lines.close()
-
-
-def _log_to(path: Path) -> None:
-    logging.basicConfig(
-        filename=path,
-        level=os.environ.get("LAUNCHER_LOG_LEVEL", "INFO"),
-        format="%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s",
-        force=True,
-    )

@@ -52,6 +52,7 @@ def main() -> None:
             cluster=order["cluster"],
             source=RunningRay("auto"),
             joined=lambda: tell_joined(order["server"]),
+            log_format=order.get("log_format"),
         )
     except LauncherError as error:
         say(refused=error.message, hint=error.hint, kind=type(error).__name__)

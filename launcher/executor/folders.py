@@ -11,7 +11,8 @@ What ranks are told of it comes from `launcher.model.surroundings`.
   originals/              watched files of the package: put back as long as none were committed
   attempts/<n>/           rank-<r>.log, rank-<r>.spool, rank-<r>.error, checkpoints/, watched/; and
                           rank-<r>.setup: of the node whose first rank is r; rank-0.observed and
-                          rank-0.observing: what the agent read by itself, and how far
+                          rank-0.observing: what the agent read by itself, and how far;
+                          rank-<r>.sampled: what it measured of the node whose first rank is r
 <root>/gone-…             such a folder that is being removed
 """
 
@@ -28,9 +29,10 @@ from pathlib import Path
 
 from launcher.model import surroundings
 from launcher.model.observing import STREAM as OBSERVED
+from launcher.model.sample import STREAM as SAMPLED
 
 _GONE = "gone-"
-_RANK_FILE = re.compile(r"rank-(\d+)\.(log|spool|setup|observed)")
+_RANK_FILE = re.compile(r"rank-(\d+)\.(log|spool|setup|observed|sampled)")
 
 
 def jobs_root(server_id: str) -> Path:
@@ -77,7 +79,7 @@ class RankFile:
     @property
     def holds_records(self) -> bool:
         """Whether it is made of whole lines, none of which is ever given up."""
-        return self.stream in {"spool", OBSERVED}
+        return self.stream in {"spool", OBSERVED, SAMPLED}
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,10 @@ class JobFolder:
 
     def observing(self, attempt: int, rank: int) -> Path:
         return self.attempt(attempt) / f"rank-{rank}.observing"
+
+    def sampled(self, attempt: int, rank: int) -> Path:
+        """What was measured of this node; `rank`: the first one of it."""
+        return self.attempt(attempt) / f"rank-{rank}.sampled"
 
     def error_file(self, attempt: int, rank: int) -> Path:
         return self.path / surroundings.error_path(attempt, rank)

@@ -16,6 +16,7 @@ from launcher.errors import LauncherError
 from launcher.executor.channel import Lifeline, key_of
 from launcher.executor.plan import unproven
 from launcher.executor.rayside import RaySide
+from launcher.logbook import about
 from launcher.model.wire import AgentReport, AllocationReport, WantedAllocation
 
 log = logging.getLogger(__name__)
@@ -105,10 +106,10 @@ class Holding:
         try:
             self._make()
         except LauncherError as error:
-            log.warning("%s: %s", self.wanted.id, error)
+            log.warning("%s: %s", self.wanted.id, error, extra=self._about)
             self._set("failed", str(error))
         except Exception as error:  # Ray raises what it likes; the allocation must not hang
-            log.exception("%s could not be made", self.wanted.id)
+            log.exception("%s could not be made", self.wanted.id, extra=self._about)
             self._set("failed", f"Ray: {type(error).__name__}: {error}")
         self._stop.wait()
         self._set("stopping", self.reason)
@@ -122,7 +123,7 @@ class Holding:
             return
         if not known:
             self._ray.hold(self.wanted, PLACE_TIMEOUT_S)
-        log.info("%s: resources held", self.wanted.id)
+        log.info("%s: resources held", self.wanted.id, extra=self._about)
         missing = {
             node.index: self._agent_config(node.index)
             for node in self.wanted.nodes
@@ -181,5 +182,9 @@ class Holding:
 
     def _set(self, state: str, reason: str) -> None:
         self.state, self.reason = state, reason
-        log.info("%s: %s %s", self.wanted.id, state, reason)
+        log.info("%s: %s %s", self.wanted.id, state, reason, extra=self._about)
         self._changed(state)
+
+    @property
+    def _about(self) -> dict[str, object]:
+        return about(self.wanted.id.rpartition(".")[0], allocation=self.wanted.id)

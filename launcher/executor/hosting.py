@@ -15,7 +15,7 @@ from typing import Any
 import launcher
 
 _PARTS = ("executor", "frameworks", "model", "train")
-_FILES = ("__init__.py", "errors.py", "names.py", "transport.py", "units.py")
+_FILES = ("__init__.py", "errors.py", "logbook.py", "names.py", "transport.py", "units.py")
 
 
 def agent_code() -> tuple[str, bytes]:

@@ -15,6 +15,7 @@ from launcher.executor.secrecy import redaction
 from launcher.executor.shipping import Shipper
 from launcher.executor.sweep import sweep_folder
 from launcher.executor.uplink import Uplink
+from launcher.logbook import about
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ def ship_leftovers(root: Path) -> None:
         try:
             _ship(folder)
         except (LauncherError, OSError, ValueError, KeyError) as error:
-            log.info("%s is left for later: %s", folder.path.name, error)
+            log.info("%s is left for later: %s", folder.path.name, error, extra=_about(folder))
         finally:
             os.close(lock)
 
@@ -62,11 +63,16 @@ def _ship(folder: JobFolder) -> None:
         while shipper.ship(uplink):
             pass
     except (NotFoundError, UnauthorizedError) as error:
-        log.warning("%s: the server does not know this job any more: %s", folder.path, error)
+        words = "%s: the server does not know this job any more: %s"
+        log.warning(words, folder.path, error, extra=_about(folder))
         return
     finally:
         uplink.close()
     if is_over:
         sweep_folder(folder)
         folder.remove()
-        log.info("%s: shipped and removed", folder.path.name)
+        log.info("%s: shipped and removed", folder.path.name, extra=_about(folder))
+
+
+def _about(folder: JobFolder) -> dict[str, object]:
+    return about(folder.path.name.partition("@")[0])

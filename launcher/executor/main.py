@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from launcher import __version__
+from launcher import __version__, logbook
 from launcher.clusters.base import Cluster
 from launcher.errors import ConflictError, LauncherError, UnauthorizedError
 from launcher.executor.folders import jobs_root
@@ -54,6 +54,7 @@ def run(
     state_file: Path | None = None,
     own_cluster: bool = False,
     joined: Callable[[], object] = lambda: None,
+    log_format: str | None = None,
 ) -> None:
     """Serve one cluster until the process ends.
 
@@ -66,15 +67,21 @@ def run(
             the server gives a dead one up. Only for a place where a lock keeps a second one away.
         own_cluster: we started the raylets, with what agents need.
         joined: called once when this process is a driver of that Ray.
+        log_format: of this executor and its agents. Default: LAUNCHER_LOG_FORMAT.
     """
-    logging.basicConfig(
-        level=os.environ.get("LAUNCHER_LOG_LEVEL", "INFO"),
-        format="%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s",
-    )
+    log_format = logbook.chosen_format(log_format)
+    logbook.keep("executor", format=log_format, threads=True, cluster=cluster)
     reached = source.ensure()
     os.environ.update(reached.environment)
     executor = Executor(
-        server, token, cluster, reached.address, state_file, own_cluster=own_cluster
+        server,
+        token,
+        cluster,
+        reached.address,
+        state_file,
+        own_cluster=own_cluster,
+        log_format=log_format,
+        is_there=lambda: source.running() is not None,
     )
     joined()
     executor.serve()
@@ -92,6 +99,8 @@ class Executor:
         state_file: Path | None,
         *,
         own_cluster: bool,
+        log_format: str = "text",
+        is_there: Callable[[], bool] = lambda: True,
     ) -> None:
         import ray  # after the environment that it reads at import is set
 
@@ -100,6 +109,8 @@ class Executor:
         self._holding = holding
         self._server, self._token, self._cluster = server, token, cluster
         self._state_file, self._own_cluster = state_file, own_cluster
+        self._log_format = log_format
+        self._is_there = is_there
         self._ray_version = ray.__version__
         self._fence = 0
         self._server_id = ""
@@ -199,7 +210,11 @@ class Executor:
         for step in plan(desired, self._holdings, stopping):
             held = self._holdings.get(step.wanted.id)
             if held is None:
-                config = {"server": self._server, "server_id": self._server_id}
+                config = {
+                    "server": self._server,
+                    "server_id": self._server_id,
+                    "log_format": self._log_format,
+                }
                 held = self._holding.Holding(
                     step.wanted,
                     self._ray,
@@ -242,6 +257,9 @@ class Executor:
         while True:
             try:
                 nodes = self._ray.nodes()
+                if not nodes and self._own_cluster and not self._is_there():
+                    log.error("the raylet has ended: leaving, so that the cluster is started anew")
+                    os._exit(1)
                 if nodes != self._nodes:
                     self._nodes = nodes
                     self._news.set()

@@ -19,7 +19,7 @@ from launcher.transport import Connection
 
 NEEDS = (
     *("alembic", "click", "cryptography", "fastapi", "fastapi_offline", "jinja2", "numpy"),
-    *("pathspec", "pydantic", "rich", "sqlalchemy", "uvicorn", "yaml"),
+    *("pathspec", "prometheus_client", "pydantic", "rich", "sqlalchemy", "uvicorn", "yaml"),
 )
 """What a server imports beside the standard library."""
 _START_TIMEOUT_S = 60.0

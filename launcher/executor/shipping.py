@@ -25,6 +25,7 @@ from launcher.executor.secrecy import Redaction
 from launcher.executor.uplink import Piece, Uplink
 from launcher.model import gaps
 from launcher.model.metric import CheckpointSaved, checkpoint_of, parse_record
+from launcher.model.sample import STREAM as SAMPLED
 from launcher.units import format_size, parse_size
 
 REQUEST_BYTES = 4 * 1024 * 1024
@@ -67,7 +68,7 @@ class Shipper:
     ended: int = 0
     """Nothing is written to files of this or an earlier attempt any more."""
     requests: int = 0
-    """How often the server was sent something."""
+    """How often the server was sent something that the ranks left."""
     _streams: dict[Path, _Stream] = field(default_factory=dict)
     _given_up: set[Path] = field(default_factory=set)
     _files: threading.Lock = field(default_factory=threading.Lock)
@@ -82,7 +83,7 @@ class Shipper:
         parts = self._next_parts()
         if not parts:
             return False
-        self.requests += 1
+        self.requests += any(file.stream != SAMPLED for file, _ in parts)
         return self._send(uplink, parts)
 
     def make_room(self) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
@@ -16,23 +17,33 @@ from launcher import __version__
 from launcher.server.agents import Agents
 from launcher.server.attaching import Attaching, keep_attached
 from launcher.server.committing import Committing
+from launcher.server.compacting import compact_for_ever
 from launcher.server.control import Control
 from launcher.server.executors import Executors
 from launcher.server.floor import Floor
+from launcher.server.floorplan import Palette
 from launcher.server.gauge import Gauge, Noticing
+from launcher.server.load import Load
+from launcher.server.monitoring import Monitor
 from launcher.server.notices import Notices, Outbox, send_for_ever
 from launcher.server.notify import Notifier
 from launcher.server.outputs import Outputs
+from launcher.server.packing import Packing
 from launcher.server.projects import Projects
 from launcher.server.removing import Removing
 from launcher.server.retaining import Retaining, retain_for_ever
 from launcher.server.routes import (
     agent,
     attached,
+    changes,
+    curves,
     executor,
     follow,
     jobs,
+    load,
     locks,
+    log_lines,
+    monitoring,
     occupancy,
     outputs,
     pages,
@@ -48,13 +59,19 @@ from launcher.server.routes import (
 from launcher.server.routes import notices as notice_routes
 from launcher.server.routes.context import Services
 from launcher.server.routes.errors import answer_errors
+from launcher.server.routes.feeds import Feeds
 from launcher.server.scheduling import schedule_for_ever
 from launcher.server.sealing import Sealer
 from launcher.server.secret import Secrets
+from launcher.server.sessions import Sessions
 from launcher.server.settings import Settings
 from launcher.server.showing import Showing
+from launcher.server.sparklines import Sparklines
+from launcher.server.standing import Standing
+from launcher.server.stragglers import Stragglers
 from launcher.server.submitting import Submitting
 from launcher.server.taking import Taking
+from launcher.server.timing import Timing
 from launcher.server.together import Together
 from launcher.server.visits import Visits
 from launcher.store import Store
@@ -71,9 +88,11 @@ def make_app(store: Store, settings: Settings, floor: Floor) -> FastAPI:
         lifespan=life_of(store, settings, floor),
     )
     for group in (
+        agent.router,  # first: routes are tried in turn, and each agent asks every second
         system.open_router,
         system.router,
         jobs.router,
+        log_lines.router,
         outputs.router,
         removal.router,
         retention.router,
@@ -84,18 +103,24 @@ def make_app(store: Store, settings: Settings, floor: Floor) -> FastAPI:
         secret.agent_router,
         notice_routes.router,
         occupancy.router,
+        changes.router,
         follow.router,
+        curves.router,
         visit.router,
         visit.agent_router,
         executor.router,
         attached.router,
-        agent.router,
         locks.router,
+        load.router,
+        monitoring.router,
+        pages.api_router,
         pages.router,
     ):
         app.include_router(group)
     answer_errors(app)
+    app.add_middleware(Packing)
     app.add_middleware(Noticing)
+    app.add_middleware(Timing)
     return app
 
 
@@ -104,11 +129,13 @@ def life_of(store: Store, settings: Settings, floor: Floor) -> Lifespan[Starlett
 
     @contextlib.asynccontextmanager
     async def life(app: Starlette) -> AsyncIterator[None]:
+        monitor = Monitor()
         control = Control(
             store,
             Notifier(asyncio.get_running_loop()),
             floor,
             outbox=Outbox(settings.url).take,
+            monitor=monitor,
         )
         with store.read() as tx:
             floor.remember(tx)
@@ -119,8 +146,11 @@ def life_of(store: Store, settings: Settings, floor: Floor) -> Lifespan[Starlett
         attaching = Attaching(control, settings)
         removing = Removing(control, committing)
         visits, gauge = Visits(control), Gauge(settings.state_dir)
+        monitor.registry.register(Standing(control, gauge))
         retaining = Retaining(control, committing, removing)
         showing = Showing(control, settings, time.time(), attaching.note, gauge)
+        node_load, stragglers = Load(control), Stragglers(control)
+        store.metrics.on_reports = stragglers.take
         submitting = Submitting(control, gauge, showing, embedded=settings.embedded)
         await asyncio.to_thread(removing.finish_pending)
         await asyncio.to_thread(store.metrics.read_kept)
@@ -134,7 +164,7 @@ def life_of(store: Store, settings: Settings, floor: Floor) -> Lifespan[Starlett
             Together(submitting.take),
             Outputs(control, committing, settings.output_limits),
             removing,
-            Taking(control, retaining.log_size),
+            Taking(control, retaining.log_size, node_load.take, stragglers.tell),
             gauge,
             retaining,
             attaching=attaching,
@@ -142,12 +172,19 @@ def life_of(store: Store, settings: Settings, floor: Floor) -> Lifespan[Starlett
             notices=notices,
             visits=visits,
             projects=Projects(control),
+            sessions=Sessions(settings.token, settings.page_key, store.server_id),
+            palette=Palette(),
+            monitor=monitor,
+            load=node_load,
+            sparklines=Sparklines(control),
+            feeds=Feeds(store, control.notifier, partial(showing.job, with_spec=False)),
         )
         loops = [
             asyncio.create_task(schedule_for_ever(control, agents)),
             asyncio.create_task(keep_attached(attaching)),
             asyncio.create_task(retain_for_ever(retaining)),
             asyncio.create_task(send_for_ever(notices, control)),
+            asyncio.create_task(compact_for_ever(store.metrics.compaction)),
         ]
         try:
             yield

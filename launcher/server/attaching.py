@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from launcher import logbook
 from launcher.clusters import _attaching
 from launcher.clusters._ray_jobs import RayJobs
 from launcher.errors import ConflictError, LauncherError, NotFoundError, SpecError, UnreachableError
@@ -248,6 +249,7 @@ class Attaching:
             "server": attachment.server_url,
             "server_id": self._control.store.server_id,
             "token": attachment.token,
+            "log_format": logbook.chosen_format(),
         }
         return _attaching.submit(ray, attachment.job_id, order)
 

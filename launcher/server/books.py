@@ -10,9 +10,10 @@ import heapq
 import itertools
 import math
 import threading
-from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import TypeAlias
 
 from launcher.model.job import Allocation, AllocationState, Attempt, Job
@@ -34,6 +35,16 @@ _FORESEEN, _FORESEEN_FOR_S = 50, 5.0
 """How many starts are foreseen, and how long that is good enough."""
 _Name: TypeAlias = tuple[str, str]
 """Project and name."""
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Jobs that have not ended."""
+
+    jobs: Mapping[tuple[str, JobState], int]
+    """By project and state."""
+    waiting_since: float | None
+    """Of the one that waits longest in the queue."""
 
 
 @dataclass(frozen=True)
@@ -329,6 +340,19 @@ class Books:
         """How many jobs wait, for whatever."""
         with self._lock:
             return len(self._waiting) + len(self._aside)
+
+    def tally(self) -> Tally:
+        """Counts all jobs that have not ended; the lock is held only to list them."""
+        with self._lock:
+            waiting = list(self._waiting.values())
+            others = [*self._aside.values(), *self._active.values()]
+        counted: dict[tuple[str, JobState], int] = {}
+        for state in JobState:  # state by state: hashing one for each job is what would take long
+            alike = [job for job in others if job.state is state]
+            alike += waiting if state is JobState.QUEUED else []
+            projects = Counter(map(attrgetter("project"), alike))
+            counted |= {(project, state): count for project, count in projects.items()}
+        return Tally(counted, min(map(attrgetter("queued_at"), waiting), default=None))
 
     def try_out(self, job: Job, now: float) -> Tried:
         """What would become of a job if it were submitted now. Nothing is changed."""

@@ -43,6 +43,8 @@ class Changing:
         self.past: list[Usage] = []
         """What their owners held before, as it is stored now."""
         self.wrote_message = False
+        self.changes: list[_Stored] = []
+        """In the order in which they were made."""
 
     def take(self, job_id: str, step: Step) -> Job:
         """Let `step` decide on the stored job, and store what it decided.
@@ -92,4 +94,6 @@ class Changing:
                 self.wrote_message = True
         self.saved |= {job.id: job for job in saved}
         self.told += told
-        return [(before, after) for (before, _), after in zip(real, saved, strict=True)]
+        stored = [(before, after) for (before, _), after in zip(real, saved, strict=True)]
+        self.changes += stored
+        return stored

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from launcher import names
 from launcher.errors import ConflictError, NotFoundError
+from launcher.logbook import about
 from launcher.model import lifecycle, waiting
 from launcher.model.ending import Ending
 from launcher.model.job import AllocationState, Change, Event, Job, Policy, Resources
@@ -25,7 +26,9 @@ from launcher.server.books import Books
 from launcher.server.changing import Changing, Step
 from launcher.server.dependents import await_again
 from launcher.server.floor import EMBEDDED, Floor
+from launcher.server.monitoring import Monitor
 from launcher.server.notify import (
+    EVERY_JOB,
     OUTBOX,
     SCHEDULE,
     Notifier,
@@ -52,6 +55,7 @@ class Control:
         clock: seconds since the epoch.
         outbox: called in the transaction of a change with the job before and after it; True when
             it wrote a message to receivers outside.
+        monitor: counts what becomes of jobs.
     """
 
     def __init__(
@@ -61,7 +65,10 @@ class Control:
         floor: Floor,
         clock: Callable[[], float] = time.time,
         outbox: Callable[[Connection, Job, Job, float], bool] = lambda *_: False,
+        *,
+        monitor: Monitor | None = None,
     ) -> None:
+        self.monitor = monitor or Monitor()
         self._outbox = outbox
         self.store, self.notifier, self.floor, self.clock = store, notifier, floor, clock
         self.books = Books(store, floor)
@@ -85,9 +92,11 @@ class Control:
             changing = Changing(tx, self.get, self._outbox, self.clock())
             yield changing
         for job_id, event in changing.told:
-            log.info("%s: %s", job_id, event.text)
+            log.info("%s: %s", job_id, event.text, extra=about(job_id, attempt=event.attempt))
         for past in changing.past:
             self.books.set_past(past)
+        for before, after in changing.changes:
+            self.monitor.changed(before, after)
         self._tell(changing.saved.values())
         if changing.wrote_message:
             self.notifier.notify(OUTBOX)
@@ -137,7 +146,8 @@ class Control:
         """New jobs were stored beside `change`."""
         for job in new:
             self.books.saw(job)
-        self.notifier.notify(SCHEDULE)
+            self.monitor.submitted(job)
+        self.notifier.notify(SCHEDULE, EVERY_JOB)
 
     def code_of(self, job: Job) -> str:
         """sha256 of its packaged workdir; empty for none.

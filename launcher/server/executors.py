@@ -17,7 +17,6 @@ from launcher.model.job import Allocation, AllocationState, Change, Job
 from launcher.model.wire import (
     WIRE_VERSION,
     AllocationReport,
-    Desired,
     Hello,
     Report,
     Session,
@@ -28,7 +27,7 @@ from launcher.server import rules
 from launcher.server.agents import Agents
 from launcher.server.control import Control
 from launcher.server.floor import LIVE_S
-from launcher.server.notify import SCHEDULE
+from launcher.server.notify import EVERY_CLUSTER, SCHEDULE
 from launcher.store import clusters, jobs
 
 
@@ -37,11 +36,20 @@ class _Entry(NamedTuple):
 
     job: Job
     allocation: Allocation
-    wanted: WantedAllocation
+    text: bytes
+    """What is told, as JSON: put together anew for every answer, encoded once."""
     is_wanted: bool
     """Else it is to be given back."""
     digest: bytes
     """Of what is told."""
+
+
+class Told(NamedTuple):
+    """An answer to an executor."""
+
+    version: str
+    text: bytes
+    """A `launcher.model.wire.Desired` as JSON."""
 
 
 class Executors:
@@ -78,7 +86,7 @@ class Executors:
         floor.forget(hello.cluster)
         return Session(fence, self._control.store.server_id)
 
-    def desired(self, cluster: str, fence: int) -> Desired:
+    def desired(self, cluster: str, fence: int) -> Told:
         """All that the cluster shall have, and all that it shall give back."""
         held = self._control.books.held_on(cluster)
         with self._control.store.read() as tx:
@@ -90,12 +98,14 @@ class Executors:
             for allocation, job in held
         }
         wanted, unwanted = (
-            tuple(entry.wanted for entry in entries.values() if entry.is_wanted is kind)
+            b",".join(entry.text for entry in entries.values() if entry.is_wanted is kind)
             for kind in (True, False)
         )
         # That a request waits here proves no life: a dead executor's does too. Its reports do.
         parts = b"".join(entry.digest for entry in entries.values())
-        return Desired(hashlib.sha256(parts).hexdigest()[:16], wanted, unwanted)
+        version = hashlib.sha256(parts).hexdigest()[:16]
+        text = b'{"version":"%b","allocations":[%b],"stop":[%b]}'
+        return Told(version, text % (version.encode(), wanted, unwanted))
 
     def _brought_back(
         self, tx: Connection, cluster: str, known: Collection[str]
@@ -123,7 +133,7 @@ class Executors:
             self._told_nodes[report.cluster] = shape
             with self._control.store.begin() as tx:
                 clusters.save_nodes(tx, report.cluster, report.fence, report.nodes, now)
-            self._control.notifier.notify(SCHEDULE)
+            self._control.notifier.notify(SCHEDULE, EVERY_CLUSTER)
         for held in report.allocations:
             if held.state != "orphan":
                 self._take_allocation(report, held, now)
@@ -173,10 +183,11 @@ class Executors:
         """As it was the last time, if nothing changed since: there may be thousands."""
         if before is not None and before.job is job and before.allocation is allocation:
             return before
-        wanted = self._wanted(job, allocation)
+        wanted = encode(self._wanted(job, allocation))
+        text = json.dumps(wanted, allow_nan=False, separators=(",", ":"), sort_keys=True).encode()
         is_wanted = allocation.state is AllocationState.WANTED
-        content = json.dumps([is_wanted, encode(wanted)], sort_keys=True).encode()
-        return _Entry(job, allocation, wanted, is_wanted, hashlib.sha256(content).digest())
+        digest = hashlib.sha256(b"%d%b" % (is_wanted, text)).digest()
+        return _Entry(job, allocation, text, is_wanted, digest)
 
     def _wanted(self, job: Job, allocation: Allocation) -> WantedAllocation:
         per_worker = job.resources.per_worker()

@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from launcher.errors import ConflictError, LauncherError, UnreachableError
+from launcher.logbook import about
 from launcher.model import notice
 from launcher.model.job import Event, Job
 from launcher.server.control import Control
@@ -154,7 +155,8 @@ class Notices:
             is_there = outbox.failed(tx, message, problem, next_at)
             if is_there and pause_s is None:
                 events.append(tx, message.job_id, [_given_up(message, problem)], now)
-        log.warning("%s: not told that it %s: %s", message.job_id, _verb(message.kind), problem)
+        told = message.job_id, _verb(message.kind), problem
+        log.warning("%s: not told that it %s: %s", *told, extra=about(message.job_id))
 
     def _tidy(self, now: float) -> None:
         if now - self._tidied_at > _KEPT_S / 100:
@@ -174,7 +176,7 @@ async def send_for_ever(notices: Notices, control: Control) -> None:
         try:
             notices.deliver(message)
         except Exception:  # one bad message must not end the others
-            log.exception("%s: a message broke", message.job_id)
+            log.exception("%s: a message broke", message.job_id, extra=about(message.job_id))
         with contextlib.suppress(RuntimeError):  # the server is ending
             loop.call_soon_threadsafe(sent, message)
 

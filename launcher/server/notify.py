@@ -12,11 +12,14 @@ class Notifier:
     """Topics and those who listen to them. `notify` may be called from any thread.
 
     Who waits listens before the first look at the state, so that a change between the look and the
-    wait is not missed. What nobody listens to costs nothing.
+    wait is not missed. What nobody listens to costs nothing. `EVERY_…` are told of all topics that
+    begin so.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self.count = 0
+        """How often anything was told: who comes back knows by it whether something was missed."""
         self._listeners: defaultdict[str, set[Listener]] = defaultdict(set)
 
     def notify(self, *topics: str) -> None:
@@ -41,7 +44,9 @@ class Notifier:
                     del self._listeners[topic]
 
     def _wake(self, topics: tuple[str, ...]) -> None:
-        for topic in topics:
+        self.count += 1
+        kinds = {topic[: topic.find(":") + 1] for topic in topics} - {""}
+        for topic in kinds.union(topics):
             for listener in self._listeners.get(topic, ()):
                 listener.changed()
 
@@ -54,6 +59,12 @@ class Listener:
 
     def changed(self) -> None:
         self._event.set()
+
+    def take(self) -> bool:
+        """True when something changed since this or `wait` said so the last time."""
+        changed = self._event.is_set()
+        self._event.clear()
+        return changed
 
     async def wait(self, timeout_s: float) -> bool:
         """True when something changed since the last True; False after `timeout_s`."""
@@ -89,6 +100,8 @@ def visits_topic(job_id: str) -> str:
 def cluster_topic(cluster: str) -> str:
     return f"cluster:{cluster}"
 
+
+EVERY_JOB, EVERY_OUTPUT, EVERY_CLUSTER = job_topic(""), output_topic(""), cluster_topic("")
 
 SCHEDULE = "schedule"
 

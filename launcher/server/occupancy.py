@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from launcher import views
 from launcher.model.job import Allocation, Job, Slot
 from launcher.scheduler.state import ClusterView, NodeView
 from launcher.server.control import Control
+from launcher.views_measured import NodeUse
 
 Held = tuple[Allocation, Job]
 """Resources that are held, and the job they are held for."""
@@ -25,7 +27,7 @@ def occupancy(control: Control) -> views.Occupancy:
     starts = books.starts(now)
     return views.Occupancy(
         now,
-        tuple(_cluster(cluster, books.held_on(cluster.name)) for cluster in clusters),
+        tuple(cluster_occupancy(cluster, books.held_on(cluster.name)) for cluster in clusters),
         tuple(
             _waiting(job, control.reason(job), places.get(job.id), starts.get(job.id))
             for job in (*in_turn, *others)
@@ -34,7 +36,8 @@ def occupancy(control: Control) -> views.Occupancy:
     )
 
 
-def _cluster(cluster: ClusterView, held: Sequence[Held]) -> views.ClusterOccupancy:
+def cluster_occupancy(cluster: ClusterView, held: Sequence[Held]) -> views.ClusterOccupancy:
+    """Who holds what of one cluster; no nodes of one that is silent."""
     holders: defaultdict[str, list[views.Holder]] = defaultdict(list)
     for allocation, job in held:
         for slot in allocation.slots:
@@ -46,6 +49,21 @@ def _cluster(cluster: ClusterView, held: Sequence[Held]) -> views.ClusterOccupan
         tuple(_node(node, tuple(holders[node.node_id])) for node in cluster.nodes)
         if cluster.is_live
         else (),
+    )
+
+
+def with_use(
+    clusters: Sequence[views.ClusterOccupancy], use: Mapping[tuple[str, str], NodeUse]
+) -> tuple[views.ClusterOccupancy, ...]:
+    """The same, each node with what it did at last, by cluster and node id."""
+    return tuple(
+        replace(
+            cluster,
+            nodes=tuple(
+                replace(node, use=use.get((cluster.name, node.node_id))) for node in cluster.nodes
+            ),
+        )
+        for cluster in clusters
     )
 
 

@@ -24,6 +24,8 @@ _LISTEN, _LOOPBACK = "listen", "127.0.0.1"
 _POLL_S = 0.02
 SERVER, EXECUTOR = "server.json", "executor.json"
 """Who runs: {"pid", "start", ...}; `start` tells the process from a later one of that pid."""
+MONITORING_KEY = "monitoring-token"
+"""The file for Prometheus: what is in it opens `/metrics` alone."""
 
 
 def ensure_server(state_dir: Path) -> str:
@@ -85,6 +87,16 @@ def own_token(state_dir: Path) -> str:
     if not token:
         raise LauncherError(f"{path} is empty", hint="delete it, and start the server again")
     return token
+
+
+def write_private(path: Path, text: str) -> None:
+    """Into a file that this user alone reads, unless that stands there already."""
+    with suppress(FileNotFoundError):
+        if path.read_text() == text:
+            return
+    path.unlink(missing_ok=True)
+    with open(path, "x", opener=_private) as file:
+        file.write(text)
 
 
 def listens_on(state_dir: Path) -> str:

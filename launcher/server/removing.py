@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from launcher import views
 from launcher.errors import ConflictError
+from launcher.logbook import about
 from launcher.model.job import Job
 from launcher.model.states import TERMINAL, JobState
 from launcher.server.committing import Committing
@@ -87,7 +88,8 @@ class Removing:
             if survivors:  # killed before the rows went: all of them are there
                 begun.done()
                 continue
-            log.info("finishing the removal of %s", ", ".join(begun.job_ids))
+            ids = begun.job_ids
+            log.info("finishing the removal of %s", ", ".join(ids), extra=about(*ids))
             with self._committing.turn:
                 self._clear(begun)
 
@@ -100,7 +102,7 @@ class Removing:
         if dry_run:
             begun.done()
             return told
-        log.info("removed %s", ", ".join(job_ids))
+        log.info("removed %s", ", ".join(job_ids), extra=about(*job_ids))
         self._control.books.removed(job_ids)
         self._clear(begun)
         self._control.notifier.notify(*(job_topic(job_id) for job_id in job_ids))
@@ -123,6 +125,7 @@ class Removing:
         """What follows the rows. Each step may be done again."""
         store = self._control.store
         store.metrics.forget(begun.job_ids)
+        store.samples.forget(begun.job_ids)
         for job_id in begun.job_ids:
             store.logs.forget(job_id)
         self._committing.remove_unnamed(begun.digests)

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from launcher import views
 from launcher.errors import LauncherError, SpecError
+from launcher.logbook import about
 from launcher.model.job import Event
 from launcher.model.retention import KINDS, LEAST_LOG_SIZE, LOG_SIZE, Rules
 from launcher.server.committing import Committing
@@ -112,7 +113,8 @@ class Retaining:
                 try:
                     size = _size(kind, kept[job_id]) if dry_run else let_go(job_id, kept[job_id])
                 except LauncherError as error:
-                    log.warning("%s of %s stay for now: %s", kind, job_id, error)
+                    told = kind, job_id, error
+                    log.warning("%s of %s stay for now: %s", *told, extra=about(job_id))
                     return
                 if size:
                     yield views.Expired(kind, self._control.clock(), size, job_id)
@@ -147,6 +149,7 @@ class Retaining:
             if not self._control.get(tx, job_id).state.is_terminal:
                 return 0
             self._control.store.metrics.drop_points(job_id)
+            self._control.store.samples.drop_points(job_id)
             self._tell(tx, job_id, "metrics", kept.points)
         return kept.points
 

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Sequence
 
+from launcher.logbook import about
 from launcher.model import lifecycle
 from launcher.scheduler.state import Placement
 from launcher.server.agents import Agents
@@ -33,6 +34,7 @@ async def schedule_for_ever(control: Control, agents: Agents) -> None:
             try:
                 if await asyncio.to_thread(cycle, control, agents):
                     pause_s = STEADY_CYCLE_S
+                control.monitor.cycled(time.monotonic() - begun)
             except Exception:  # the loop is the queue: it must outlive any one job's trouble
                 log.exception("a scheduling cycle broke")
                 await asyncio.sleep(CYCLE_S)
@@ -68,7 +70,8 @@ def _grant(control: Control, placements: Sequence[Placement]) -> None:
     try:
         control.grant(placements)
     except Exception:  # a bug's too: of a hundred jobs it shall hold up none but its own
-        log.exception("granting %s", ", ".join(one.job_id for one in placements))
+        ids = [one.job_id for one in placements]
+        log.exception("granting %s", ", ".join(ids), extra=about(*ids))
         if len(placements) > 1:
             for one in placements:
                 _grant(control, [one])

@@ -25,6 +25,8 @@ class Settings:
     embedded: bool = False
     shut_down: Callable[[], None] = lambda: None
     output_limits: OutputLimits = field(default_factory=OutputLimits)
+    open_metrics: bool = False
+    """Whether everybody who reaches the server may read `/metrics`."""
     open_port: int | None = None
     """Where it listens at every address of this machine, and nobody named one."""
 
@@ -32,6 +34,11 @@ class Settings:
     def page_key(self) -> str:
         """Opens the pages, which only show; derived, so that an address never holds the token."""
         return hmac.new(self.token.encode(), b"pages", hashlib.sha256).hexdigest()[:32]
+
+    @property
+    def monitoring_key(self) -> str:
+        """Opens `/metrics` and nothing else: Prometheus need not know the token."""
+        return hmac.new(self.token.encode(), b"monitoring", hashlib.sha256).hexdigest()[:32]
 
     def memory(self) -> Memory:
         """Of the processes that stay between jobs, on this machine."""

@@ -15,14 +15,26 @@ from launcher.model.job import Attempt, Job
 from launcher.model.metric import MetricPoint, stitch
 from launcher.model.states import JobState
 from launcher.model.wire import WIRE_VERSION
+from launcher.server import usage
 from launcher.server.control import Control
 from launcher.server.gauge import Gauge
 from launcher.server.settings import Settings
-from launcher.store import arrays, checkpoints, clusters, events, jobs, outputs, removal, retention
+from launcher.store import (
+    arrays,
+    checkpoints,
+    clusters,
+    events,
+    jobs,
+    outputs,
+    removal,
+    retention,
+    stragglers,
+)
 from launcher.store.checkpoints import StoredCheckpoint
 from launcher.store.clusters import Cluster
 from launcher.store.events import StoredEvent
 from launcher.store.metrics import StoredProgress
+from launcher.views_measured import StragglerView
 
 _WAITS = frozenset({JobState.QUEUED, JobState.HELD})
 
@@ -56,6 +68,8 @@ class Showing:
             files, size = outputs.total(tx, job.id)
             gone = retention.expired(tx, job.id) if with_spec and job.state.is_terminal else []
             warnings = tuple(events.warnings(tx, job.id))
+            slow = self._slow(tx, job) if with_spec else ()
+        ranks, used = usage.of(self._control.store.samples, job.id) if with_spec else ((), ())
         return replace(
             self._brief(job, metrics.latest(job.id), metrics.progress(job.id)),
             spec=job.spec if with_spec else None,
@@ -66,6 +80,17 @@ class Showing:
             kept=self._kept(job) if with_spec else None,
             expired=tuple(views.Expired(one.kind, one.at, one.size) for one in gone if one.size),
             warnings=warnings,
+            stragglers=slow,
+            rank_usage=ranks,
+            node_usage=used,
+        )
+
+    def _slow(self, tx: Connection, job: Job) -> tuple[StragglerView, ...]:
+        if job.state is not JobState.RUNNING or job.attempt is None:
+            return ()
+        found = stragglers.of(tx, job.id, job.attempt.number)
+        return tuple(
+            StragglerView(one.rank, one.node, one.factor, one.step, one.since) for one in found
         )
 
     def new_job(self, job: Job) -> views.JobView:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import TypeAlias
 from sqlalchemy import Connection
 
 from launcher.errors import LauncherError, SpecError
+from launcher.logbook import about
 from launcher.model import waiting
 from launcher.model.job import Event, Job
 from launcher.model.states import JobState
@@ -28,6 +30,8 @@ from launcher.store import arrays, events, jobs
 from launcher.views import JobView
 
 log = logging.getLogger(__name__)
+
+_DRAWS = 3
 
 
 @dataclass(frozen=True)
@@ -88,11 +92,19 @@ class Submitting:
             # What broke the transaction (a full disk, a bug) may be the fault of one of them.
             return [outcome for wish in wishes for outcome in self.take([wish])]
         if new:
-            log.info("submitted: %s", ", ".join(f"{job.id} by {job.user}" for job in new))
+            told = ", ".join(f"{job.id} by {job.user}" for job in new)
+            log.info("submitted: %s", told, extra=about(*(job.id for job in new)))
             self._control.queued(new)
         return [self._shown(one) for one in found]
 
     def _store(self, wishes: Sequence[Wish]) -> tuple[list[_Found], list[Job]]:
+        """Of many jobs of a name, two draw the same id now and then: then all draw anew."""
+        for _ in range(_DRAWS - 1):
+            with contextlib.suppress(jobs.TakenError):
+                return self._try_to_store(wishes)
+        return self._try_to_store(wishes)
+
+    def _try_to_store(self, wishes: Sequence[Wish]) -> tuple[list[_Found], list[Job]]:
         with self._control.store.begin() as tx:
             keys = [wish.key for wish in wishes if wish.key]
             batch = _Batch(tx, self._control, self._fits, keys)

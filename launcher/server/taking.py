@@ -12,13 +12,16 @@ from launcher.model.gaps import is_worth_telling
 from launcher.model.job import WARNING, Event
 from launcher.model.observing import STREAM as OBSERVED
 from launcher.model.retention import LEAST_LOG_SIZE
+from launcher.model.sample import STREAM as SAMPLED
+from launcher.model.sample import Sample
 from launcher.server.control import Control
 from launcher.store import events
+from launcher.store.intake import SPOOL, Append, SpoolName
 from launcher.store.logs import Cut
-from launcher.store.metrics import SPOOL
 from launcher.units import format_size
 
-_OF_RECORDS = {SPOOL, OBSERVED}
+_REPORTS = {SPOOL, OBSERVED}
+_OF_RECORDS = {*_REPORTS, SAMPLED}
 _WHY = {
     "room": "its node ran out of room for them before they could be sent",
     "": "its node had given them up: sent before, or out of room",
@@ -28,6 +31,8 @@ _UNREAD = (
     "the job's TensorBoard files are kept, but not read: the server has no tensorboard; "
     "pip install 'trainlaunch[tensorboard]' there and start it again"
 )
+
+OnSamples = Callable[[str, int, Sequence[Sample]], None]
 
 
 @dataclass(frozen=True)
@@ -52,10 +57,19 @@ class Taking:
     Args:
         control: the server's.
         log_size: gives how many bytes are kept of what a rank of a job prints in one attempt.
+        on_samples: called with job, attempt and samples of one node, once they are stored.
+        then: called when all of a request is stored.
     """
 
-    def __init__(self, control: Control, log_size: Callable[[Connection, str], float]) -> None:
+    def __init__(
+        self,
+        control: Control,
+        log_size: Callable[[Connection, str], float],
+        on_samples: OnSamples = lambda *_: None,
+        then: Callable[[], None] = lambda: None,
+    ) -> None:
         self._control, self._log_size = control, log_size
+        self._on_samples, self._then = on_samples, then
 
     def take(self, job_id: str, pieces: Sequence[Piece], data: bytes) -> list[int]:
         """Append the pieces, whose bytes `data` holds one after the other.
@@ -77,8 +91,18 @@ class Taking:
                     lengths[index] = self._take_log(tx, job_id, pieces[index], parts[index], cuts)
             for cut in cuts:
                 cut.carry_out()
-        for index in sorted(set(range(len(pieces))) - set(logs)):
+        reports = [
+            i for i, piece in enumerate(pieces) if piece.stream in _REPORTS and not piece.skip
+        ]
+        taken = self._take_reports(job_id, [(pieces[index], parts[index]) for index in reports])
+        for index, length in zip(reports, taken, strict=True):
+            lengths[index] = length
+        for index in sorted(set(range(len(pieces))) - set(logs) - set(reports)):
             lengths[index] = self._take_spool(job_id, pieces[index], parts[index])
+        for piece in pieces:
+            kind = "metrics" if piece.stream in _OF_RECORDS else "logs"
+            self._control.monitor.ingested(kind, piece.size)
+        self._then()
         return lengths
 
     def _take_log(
@@ -102,13 +126,35 @@ class Taking:
                 self._tell(tx, job_id, piece, text)
         return length
 
-    def _take_spool(self, job_id: str, piece: Piece, part: bytes) -> int:
-        metrics, name = self._control.store.metrics, (piece.attempt, piece.rank)
-        if not piece.skip:
-            length = metrics.append(job_id, *name, piece.offset, part, piece.stream)
+    def _take_samples(self, job_id: str, piece: Piece, part: bytes) -> int:
+        samples, name = self._control.store.samples, (piece.attempt, piece.rank)
+        if piece.skip:
+            return samples.skip(job_id, *name, piece.offset, piece.skip)
+        taken = samples.append(job_id, *name, piece.offset, part)
+        self._on_samples(job_id, piece.attempt, taken.samples)
+        return taken.length
+
+    def _take_reports(self, job_id: str, told: Sequence[tuple[Piece, bytes]]) -> Sequence[int]:
+        if not told:
+            return ()
+        metrics = self._control.store.metrics
+        lengths = metrics.append_all(
+            [
+                Append(
+                    SpoolName(job_id, piece.attempt, piece.rank, piece.stream), piece.offset, part
+                )
+                for piece, part in told
+            ]
+        )
+        for piece, _ in told:
             if piece.stream == OBSERVED and metrics.has_unread(job_id):
                 self._tell_unread(job_id, piece)
-            return length
+        return lengths
+
+    def _take_spool(self, job_id: str, piece: Piece, part: bytes) -> int:
+        if piece.stream == SAMPLED:
+            return self._take_samples(job_id, piece, part)
+        metrics, name = self._control.store.metrics, (piece.attempt, piece.rank)
         before, after = metrics.skip(job_id, *name, piece.offset, piece.skip, piece.stream)
         if after > before:
             text = f"{format_size(after - before)} of its reports are missing: {_WHY['']}"

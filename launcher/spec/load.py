@@ -39,9 +39,18 @@ def load_spec(path: str | Path, overrides: Iterable[str] = ()) -> JobSpec:
         SpecError: every complaint about the spec; when there is none, those about its files.
     """
     file = Path(path)
-    draft = read_document(_read(file), str(path))
+    draft = read_draft(file)
     apply_overrides(draft, overrides)
     return with_files_checked(judge(draft), draft, folder=file.parent)
+
+
+def read_draft(file: Path) -> Draft:
+    """What a file says, not judged yet.
+
+    Raises:
+        SpecError: it cannot be read, or is no mapping.
+    """
+    return read_document(_read(file), str(file))
 
 
 def with_files_checked(spec: JobSpec, draft: Draft, *, folder: Path) -> JobSpec:

@@ -24,6 +24,7 @@ from launcher.store.database import Database
 from launcher.store.logs import Logs
 from launcher.store.metrics import Metrics
 from launcher.store.removal import Removals
+from launcher.store.samples import Samples
 
 __all__ = ["Store", "open_store"]
 
@@ -45,6 +46,7 @@ class Store:
         self.blobs: Blobs = FileBlobs(folder / "blobs")
         self.logs = Logs(folder / "logs")
         self.metrics = Metrics(points)
+        self.samples = Samples(points)
         self.removals = Removals(folder / "removals")
 
     def migrate(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from launcher.model.job import WARNING, Event
 from launcher.store.rows import from_row, row_of
@@ -42,6 +42,25 @@ def after(tx: Connection, job_id: str, after_id: int = 0, limit: int = 1000) -> 
     query = select(_events).where(_events.c.job_id == job_id, _events.c.id > after_id)
     rows = tx.execute(query.order_by(_events.c.id).limit(limit)).mappings()
     return [from_row(StoredEvent, row) for row in rows]
+
+
+def newest(tx: Connection, job_id: str) -> int:
+    """The id of the job's newest event; 0 when it has none."""
+    return tx.scalar(select(func.max(_events.c.id)).where(_events.c.job_id == job_id)) or 0
+
+
+def last(tx: Connection, job_id: str, limit: int) -> list[StoredEvent]:
+    """The job's newest events, oldest first."""
+    query = select(_events).where(_events.c.job_id == job_id).order_by(_events.c.id.desc())
+    rows = tx.execute(query.limit(limit)).mappings().all()
+    return [from_row(StoredEvent, row) for row in reversed(rows)]
+
+
+def of_kinds(tx: Connection, job_id: str, kinds: Iterable[str], limit: int) -> list[StoredEvent]:
+    """The job's first events of these kinds, oldest first."""
+    wanted = (_events.c.job_id == job_id, _events.c.kind.in_(list(kinds)))
+    rows = tx.execute(select(_events).where(*wanted).order_by(_events.c.id).limit(limit))
+    return [from_row(StoredEvent, row) for row in rows.mappings()]
 
 
 def has(tx: Connection, job_id: str, event: Event) -> bool:

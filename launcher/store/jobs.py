@@ -55,11 +55,15 @@ class StaleWriteError(Exception):
     """The job was saved by somebody else since it was read: read it again, decide again."""
 
 
+class TakenError(ConflictError):
+    """An id or an idempotency key is another job's: look and draw again."""
+
+
 def insert(tx: Connection, job: Job, idempotency_key: str | None) -> None:
     """Store a new job.
 
     Raises:
-        ConflictError: its id or its idempotency key is taken.
+        TakenError: its id or its idempotency key is taken.
     """
     insert_all(tx, [job], {job.id: idempotency_key} if idempotency_key else {})
     _save_parts(tx, [job])
@@ -69,7 +73,7 @@ def insert_all(tx: Connection, new: Sequence[Job], keys: Mapping[str, str]) -> N
     """Store new jobs, which hold nothing yet; `keys`: idempotency keys, by the ids of their jobs.
 
     Raises:
-        ConflictError: an id or an idempotency key is taken.
+        TakenError: an id or an idempotency key is taken.
     """
     rows = [
         _row(job) | {"idempotency_key": keys.get(job.id), "random_part": _random_part(job)}
@@ -80,7 +84,7 @@ def insert_all(tx: Connection, new: Sequence[Job], keys: Mapping[str, str]) -> N
     try:
         tx.execute(_INSERT, rows)
     except IntegrityError as error:
-        raise ConflictError(f"job '{new[0].id}' was already submitted") from error
+        raise TakenError(f"job '{new[0].id}' was already submitted") from error
 
 
 def save(tx: Connection, job: Job) -> Job:
@@ -266,6 +270,20 @@ def attempts(tx: Connection, job_id: str) -> list[Attempt]:
 
 def allocations(tx: Connection, job_id: str) -> list[Allocation]:
     return _find_allocations(tx, _allocations.c.job_id == job_id)
+
+
+def ran_since(tx: Connection, moment: float) -> dict[str, dict[int, Allocation]]:
+    """The allocation of each attempt that runs or ended after `moment`, by job and number."""
+    still = or_(_attempts.c.ended_at.is_(None), _attempts.c.ended_at > moment)
+    same = and_(
+        _allocations.c.job_id == _attempts.c.job_id, _allocations.c.number == _attempts.c.allocation
+    )
+    query = select(_allocations, _attempts.c.number.label("attempt"))
+    query = query.join(_attempts, same).where(_attempts.c.started_at.is_not(None), still)
+    found: dict[str, dict[int, Allocation]] = {}
+    for row in tx.execute(query).mappings():
+        found.setdefault(row["job_id"], {})[row["attempt"]] = from_row(Allocation, row)
+    return found
 
 
 def unreleased(tx: Connection, cluster: str | None = None) -> list[Allocation]:

@@ -35,6 +35,7 @@ _BLOCK = 64 * 1024
 
 _MINE = and_(*(column == bindparam(column.name) for column in _logs.primary_key))
 _ROW = select(_logs.c.length, _logs.c.gaps).where(_MINE).with_for_update()
+_FOUND = select(_logs).where(_MINE)
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,14 @@ class Logs:
         return [
             _read_row(row, self._path(job_id, row.attempt, row.rank, row.stream)) for row in rows
         ]
+
+    def stream(
+        self, tx: Connection, job_id: str, attempt: int, rank: int, stream: str
+    ) -> StoredLog | None:
+        """One stream; None: there is none of that name."""
+        key = {"job_id": job_id, "attempt": attempt, "rank": rank, "stream": stream}
+        row = tx.execute(_FOUND, key).first()
+        return _read_row(row, self._path(job_id, attempt, rank, stream)) if row else None
 
     def tail_offset(self, job_id: str, log: StoredLog, lines: int) -> int:
         """Where the last `lines` lines begin, in bytes; an unended last line counts as one."""

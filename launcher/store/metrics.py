@@ -1,66 +1,47 @@
-"""Metric points: taken from the ranks' spools exactly once, packed, read as curves.
-
-An append carries a stretch of a spool and its offset. The new length of the spool and the points of
-the stretch are committed together, so whatever is repeated, reordered or cut short by a crash, each
-line counts once. A row of `batches` holds the points that one append brought to one series.
-"""
+"""Metric points: taken from the ranks' spools exactly once, packed, read as curves."""
 
 from __future__ import annotations
 
-import math
 import threading
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from itertools import repeat
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
-from sqlalchemy import Connection, and_, bindparam, delete, select, update
+from sqlalchemy import Connection, and_, delete, select
 
 from launcher.model.metric import MetricPoint
-from launcher.store import dialect
+from launcher.store.compaction import Compaction
 from launcher.store.database import Database
 from launcher.store.event_records import reader
-from launcher.store.packing import Columns, pack, unpack
-from launcher.store.rows import from_row, row_of
-from launcher.store.spooled import SpoolState, read_again, read_stretch
+from launcher.store.intake import (
+    SPOOL,
+    Append,
+    Intake,
+    Owner,
+    SpoolName,
+    StaleError,
+    save_states,
+    skipped,
+    spool_states,
+)
+from launcher.store.packing import (
+    Columns,
+    unpack,
+)
+from launcher.store.reading import BATCHES, MainSeries, Reading, SeriesInfo, main_series, number_of
+from launcher.store.rounds import Rounds
+from launcher.store.rows import from_row
+from launcher.store.spooled import read_again
 from launcher.store.tables import batches as _batches
+from launcher.store.tables import generations as _generations
 from launcher.store.tables import series as _series
 from launcher.store.tables import spools as _spools
 from launcher.store.tables import unread as _unread
 
-SPOOL = "spool"
-"""The stream that a rank reports into."""
-_BATCHES_A_READ = 1000
-_POINTS_A_READ = 10_000
-
-# Statements of `append` are built once: building one costs as much as running it.
-_SPOOL = (
-    select(_spools)
-    .where(*(column == bindparam(column.name) for column in _spools.primary_key))
-    .with_for_update()
-)
-_SERIES = (
-    select(_series)
-    .where(_series.c.job_id == bindparam("job_id"), _series.c.rank == bindparam("rank"))
-    .where(_series.c.name.in_(bindparam("names", expanding=True)))
-    .with_for_update()
-)
-_BATCHES = select(
-    _batches.c.id, _series.c.name, _series.c.rank, _batches.c.attempt, _batches.c.data
-).join(_series, _batches.c.series_id == _series.c.id)
-_GROW = update(_series).where(_series.c.id == bindparam("series_id"))
-
-
-@dataclass(frozen=True)
-class SeriesInfo:
-    """A series of one rank over all attempts. `first_step` is its lowest; last is newest."""
-
-    name: str
-    rank: int
-    count: int
-    first_step: int
-    last_step: int
-    last_value: float
+T = TypeVar("T")
 
 
 class Curve(NamedTuple):
@@ -87,12 +68,22 @@ class StoredProgress:
     last_at: float
 
 
+OnReports = Callable[[str, int, int, Mapping[str, Columns]], None]
+"""Called with job, attempt and rank, and with the points that the rank reported, once stored."""
+
+
 class Metrics:
     """The points of all jobs. Appends take turns; reads wait for nobody."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._turn = threading.Lock()
+        self._intake = Intake()
+        self._appends: Rounds[Append, int] = Rounds(self._take, self._turn)
+        self.compaction = Compaction(database, self._turn)
+        self.on_reports: OnReports = lambda *_: None
+        self.points_taken = 0
+        """Since the server started."""
 
     def append(  # noqa: PLR0917 - a stream's name has four parts
         self,
@@ -103,27 +94,41 @@ class Metrics:
         data: bytes,
         stream: str = SPOOL,
     ) -> int:
-        """Take the lines that follow what is stored; gives the length of the spool after.
+        """As `append_all`, of one spool."""
+        name = SpoolName(job_id, attempt, rank, stream)
+        return self.append_all([Append(name, offset, data)])[0]
 
-        What is stored already is passed over, and so is all when bytes before it are missing: the
-        sender goes on from the length that it is told. A line may come in pieces.
+    def append_all(self, appends: Sequence[Append]) -> Sequence[int]:
+        """Take the lines that follow what is stored; gives the length of each spool after.
+
+        What comes at the same moment from several threads is one transaction.
 
         Raises:
             DiskFullError: nothing was taken.
         """
-        with self._turn, self._database.begin() as tx:
-            key = {"job_id": job_id, "attempt": attempt, "rank": rank, "stream": stream}
-            state = _spool(tx, key)
-            if not 0 <= offset <= state.length < offset + len(data):
-                return state.length
-            stretch = read_stretch(data[state.length - offset :], state, reader)
-            if stretch.unread:
-                about = {"job_id": job_id, "attempt": attempt, "rank": rank}
-                tx.execute(_unread.insert(), about | {"lines": b"\n".join(stretch.unread)})
-            tx.execute(dialect.upsert(tx, _spools), row_of(stretch.state, _spools) | key)
-            if stretch.series:
-                _save_points(tx, job_id, attempt, rank, stretch.series)
-            return stretch.state.length
+        return self._appends.ask(appends)
+
+    def _take(self, appends: Sequence[Append]) -> Sequence[int]:
+        taken = self._storing(lambda tx: self._intake.take(tx, appends))
+        for job_id, batches in taken.batches.items():
+            self.compaction.note(job_id, batches)
+        for owner, series in taken.reported:
+            self.points_taken += sum(len(columns.steps) for columns in series.values())
+            self.on_reports(owner.job_id, owner.attempt, owner.rank, series)
+        return taken.lengths
+
+    def _storing(self, store: Callable[[Connection], T]) -> T:
+        """What `store` gives, in a transaction; whose turn it is holds `_turn`."""
+        try:
+            with self._database.begin() as tx:
+                return store(tx)
+        except StaleError:
+            self._intake.forget()
+            with self._database.begin() as tx:
+                return store(tx)
+        except BaseException:
+            self._intake.forget()  # ids of series that were made in it and are gone with it
+            raise
 
     def skip(  # noqa: PLR0917 - a stream's name has four parts
         self,
@@ -135,22 +140,24 @@ class Metrics:
         stream: str = SPOOL,
     ) -> tuple[int, int]:
         """Take `count` bytes of a spool for missing; gives its length before and after."""
+        name, end = SpoolName(job_id, attempt, rank, stream), offset + count
         with self._turn, self._database.begin() as tx:
-            key = {"job_id": job_id, "attempt": attempt, "rank": rank, "stream": stream}
-            state = _spool(tx, key)
-            end = offset + count
+            state = spool_states(tx, {name})[name]
             if not 0 <= offset <= state.length < end:
                 return state.length, state.length
-            gone = replace(state, length=end, unreadable=state.unreadable + 1, rest=b"")
-            tx.execute(dialect.upsert(tx, _spools), row_of(gone, _spools) | key)
+            save_states(tx, {name: skipped(state, end)})
             return state.length, end
 
     def series(self, job_id: str) -> list[SeriesInfo]:
         """All series of the job, by name and rank."""
-        query = select(_series).where(_series.c.job_id == job_id)
+        with self.reading(job_id) as reading:
+            return reading.series()
+
+    @contextmanager
+    def reading(self, job_id: str) -> Iterator[Reading]:
+        """The job's points as they stand at one moment."""
         with self._database.read() as tx:
-            rows = tx.execute(query.order_by(_series.c.name, _series.c.rank)).mappings()
-            return [from_row(SeriesInfo, row, last_value=_nan(row["last_value"])) for row in rows]
+            yield Reading(tx, job_id)
 
     def latest(self, job_id: str) -> dict[str, float]:
         """The newest value of each name, of the lowest rank that reports it."""
@@ -163,8 +170,22 @@ class Metrics:
         found: dict[str, dict[str, float]] = {}
         with self._database.read() as tx:
             for job_id, name, value in tx.execute(query.order_by(_series.c.name, _series.c.rank)):
-                found.setdefault(job_id, {}).setdefault(name, _nan(value))
+                found.setdefault(job_id, {}).setdefault(name, number_of(value))
         return found
+
+    def main_series(self, job_ids: Collection[str]) -> dict[str, MainSeries]:
+        """The series that stands for each job: its loss, else what has that in its name, else any.
+
+        Of the lowest rank that reports it; jobs without points are left out.
+        """
+        with self._database.read() as tx:
+            return {job: found for job in job_ids if (found := main_series(tx, job)) is not None}
+
+    def counts(self, series_ids: Collection[int]) -> dict[int, int]:
+        """How many points each of these series has; those that are gone are left out."""
+        query = select(_series.c.id, _series.c.count).where(_series.c.id.in_(series_ids))
+        with self._database.read() as tx:
+            return {series: int(count) for series, count in tx.execute(query)}
 
     def curves(self, job_id: str, name: str | None = None, rank: int | None = None) -> list[Curve]:
         """Every point of these series as it was reported, as columns: a million in a moment."""
@@ -173,7 +194,7 @@ class Metrics:
             wanted.append(_series.c.name == name)
         if rank is not None:
             wanted.append(_series.c.rank == rank)
-        query = _BATCHES.where(*wanted).order_by(_batches.c.id)
+        query = BATCHES.where(*wanted).order_by(_batches.c.id)
         found: dict[tuple[str, int, int], Curve] = {}
         with self._database.read() as tx:
             for row in tx.execute(query):
@@ -189,7 +210,17 @@ class Metrics:
         self, job_id: str, name: str | None = None, rank: int | None = None
     ) -> list[MetricPoint]:
         """The same, point by point: series by series, in each in order of arrival."""
-        return [point for curve in self.curves(job_id, name, rank) for point in _points(curve)]
+        return [
+            point
+            for curve in self.curves(job_id, name, rank)
+            for point in map(
+                MetricPoint,
+                repeat(curve.name),
+                *curve[3:],
+                repeat(curve.attempt),
+                repeat(curve.rank),
+            )
+        ]
 
     def batches_after(self, job_id: str, cursor: int) -> tuple[int, list[MetricPoint]]:
         """Points that arrived after `cursor` (0: all), and the cursor after them.
@@ -197,16 +228,8 @@ class Metrics:
         A call gives a bounded number of them, in whole batches; when there are none, the cursor
         stays. What follows a cursor is the same in every call, and only grows.
         """
-        wanted = and_(_batches.c.job_id == job_id, _batches.c.id > cursor)
-        query = _BATCHES.where(wanted).order_by(_batches.c.id).limit(_BATCHES_A_READ)
-        points: list[MetricPoint] = []
-        with self._database.read() as tx:
-            for batch, name, rank, attempt, data in tx.execute(query):
-                cursor = batch
-                points.extend(_points(Curve(name, rank, attempt, *unpack(data))))
-                if len(points) >= _POINTS_A_READ:
-                    break
-        return cursor, points
+        with self.reading(job_id) as reading:
+            return reading.after(cursor)
 
     def progress(self, job_id: str) -> StoredProgress | None:
         """Of the lowest rank that reported in the newest attempt that has reports."""
@@ -222,7 +245,7 @@ class Metrics:
         with self._database.read() as tx:
             for row in tx.execute(query).mappings():
                 if row["job_id"] not in found:
-                    times = {name: _nan(row[name]) for name in ("first_at", "last_at")}
+                    times = {name: number_of(row[name]) for name in ("first_at", "last_at")}
                     found[row["job_id"]] = from_row(StoredProgress, row, **times)
         return found
 
@@ -236,13 +259,14 @@ class Metrics:
     def forget(self, job_ids: Collection[str]) -> None:
         """Delete every point of these jobs."""
         with self._turn, self._database.begin() as tx:
-            for table in (_batches, _series, _spools, _unread):
+            self._intake.forget(job_ids)
+            for table in (_batches, _generations, _series, _spools, _unread):
                 tx.execute(delete(table).where(table.c.job_id.in_(job_ids)))
 
     def drop_points(self, job_id: str) -> None:
         """Delete the points of a job; the last value of each series stays."""
         with self._turn, self._database.begin() as tx:
-            for table in (_batches, _unread):
+            for table in (_batches, _generations, _unread):
                 tx.execute(delete(table).where(table.c.job_id == job_id))
 
     def has_unread(self, job_id: str) -> bool:
@@ -258,88 +282,20 @@ class Metrics:
         if not waiting or reader() is None:
             return
         for number in waiting:
-            with self._turn, self._database.begin() as tx:
-                row = tx.execute(select(_unread).where(_unread.c.id == number)).first()
-                if row is None:
-                    continue
-                series = read_again(row.lines.split(b"\n"), reader)
-                if series:
-                    _save_points(tx, row.job_id, row.attempt, row.rank, series)
-                tx.execute(delete(_unread).where(_unread.c.id == number))
+            with self._turn:
+                self._storing(partial(self._read_again, number))
+
+    def _read_again(self, number: int, tx: Connection) -> None:
+        row = tx.execute(select(_unread).where(_unread.c.id == number)).first()
+        if row is None:
+            return
+        series = read_again(row.lines.split(b"\n"), reader)
+        if series:
+            self._intake.add(tx, [(Owner(row.job_id, row.rank, row.attempt), series)])
+        tx.execute(delete(_unread).where(_unread.c.id == number))
 
     def unreadable(self, job_id: str) -> int:
         """Lines of the job's spools that were no records."""
         query = select(_spools.c.unreadable).where(_spools.c.job_id == job_id)
         with self._database.read() as tx:
             return sum(tx.scalars(query))
-
-
-def _spool(tx: Connection, key: dict[str, Any]) -> SpoolState:
-    """The spool's state, locked until the transaction ends."""
-    row = tx.execute(_SPOOL, key).mappings().first()
-    return from_row(SpoolState, row) if row else SpoolState()
-
-
-def _save_points(
-    tx: Connection, job_id: str, attempt: int, rank: int, series: dict[str, Columns]
-) -> None:
-    ids = _count_in(tx, job_id, attempt, rank, series)
-    rows = [
-        {"job_id": job_id, "series_id": ids[name], "attempt": attempt, "data": pack(columns)}
-        for name, columns in series.items()
-    ]
-    tx.execute(_batches.insert(), rows)
-
-
-def _count_in(
-    tx: Connection, job_id: str, attempt: int, rank: int, series: dict[str, Columns]
-) -> dict[str, int]:
-    """Bring the series' own rows up to date; gives their ids by name."""
-    known = {row["name"]: row for row in _known(tx, job_id, rank, series)}
-    new = [
-        {"job_id": job_id, "rank": rank, "name": name, **_figures(columns, attempt)}
-        for name, columns in series.items()
-        if name not in known
-    ]
-    if known:
-        changed = [_grown(row, series[name], attempt) for name, row in known.items()]
-        tx.execute(_GROW, changed)
-    if new:
-        tx.execute(_series.insert(), new)
-        known = {row["name"]: row for row in _known(tx, job_id, rank, series)}
-    return {name: row["id"] for name, row in known.items()}
-
-
-def _known(tx: Connection, job_id: str, rank: int, series: Iterable[str]) -> Iterable[Any]:
-    key = {"job_id": job_id, "rank": rank, "names": list(series)}
-    return tx.execute(_SERIES, key).mappings().all()
-
-
-def _figures(columns: Columns, attempt: int) -> dict[str, Any]:
-    return {
-        "count": len(columns.steps),
-        "first_step": min(columns.steps),
-        "last_attempt": attempt,
-        "last_step": columns.steps[-1],
-        "last_value": columns.values[-1],
-    }
-
-
-def _grown(row: Any, columns: Columns, attempt: int) -> dict[str, Any]:
-    """A series' figures with more points; those of an older attempt that come late are not last."""
-    figures = _figures(columns, attempt)
-    if attempt < row["last_attempt"]:
-        figures |= {name: row[name] for name in ("last_attempt", "last_step", "last_value")}
-    figures["count"] += row["count"]
-    figures["first_step"] = min(figures["first_step"], row["first_step"])
-    return figures | {"series_id": row["id"]}
-
-
-def _points(curve: Curve) -> Iterator[MetricPoint]:
-    about = (repeat(curve.attempt), repeat(curve.rank))
-    return map(MetricPoint, repeat(curve.name), curve.steps, curve.values, curve.times, *about)
-
-
-def _nan(value: float | None) -> float:
-    """SQLite stores NaN as NULL."""
-    return math.nan if value is None else value

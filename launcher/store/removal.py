@@ -159,11 +159,18 @@ def sizes(tx: Connection, points: Connection, job_ids: Sequence[str]) -> dict[st
     logs = _sums(tx, _logs, _logs.c.length - _logs.c.missing, job_ids)
     saved = _sums(tx, _checkpoints, _checkpoints.c.size, job_ids, kept)
     outputs = _sums(tx, tables.outputs, tables.outputs.c.size, job_ids)
-    batches = _sums(points, tables.batches, func.length(tables.batches.c.data), job_ids)
+    reported, measured, waiting = (
+        _sums(points, table, func.length(column), job_ids)
+        for table, column in (
+            (tables.batches, tables.batches.c.data),
+            (tables.sample_batches, tables.sample_batches.c.data),
+            (tables.sample_series, tables.sample_series.c.tail),
+        )
+    )
     return {
         job_id: Kept(
             logs.get(job_id, 0),
-            batches.get(job_id, 0),
+            sum(part.get(job_id, 0) for part in (reported, measured, waiting)),
             saved.get(job_id, 0),
             outputs.get(job_id, 0),
         )

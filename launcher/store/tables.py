@@ -120,7 +120,8 @@ jobs = Table(
     Column("array_waits", Boolean, nullable=False, server_default=false()),
     Column("kept_back_s", Double, nullable=False, server_default="0"),
     Index(None, "state", "submitted_at"),
-    Index(None, "submitted_at"),
+    # All that the list of jobs is looked through by: no row is read that is not shown.
+    Index("ix_jobs_listing", "submitted_at", "id", "state", "project", "user", "name", "cluster"),
     Index(None, "from_checkpoint"),
     Index(None, "array_id", "array_waits", "state"),
     Index(None, "project", "state"),
@@ -175,6 +176,18 @@ events = Table(
     Column("attempt", Integer),
     Index(None, "job_id", "id"),
     sqlite_autoincrement=True,  # ids are cursors: one that was taken never comes again
+)
+
+stragglers = Table(
+    "stragglers",
+    main,
+    _job_id(primary_key=True),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    Column("rank", Integer, primary_key=True, autoincrement=False),
+    Column("node", Words, nullable=False),
+    Column("factor", Double, nullable=False),
+    Column("step", BigInteger, nullable=False),
+    Column("since", Double, nullable=False),
 )
 
 clusters = Table(
@@ -358,6 +371,15 @@ batches = Table(
     sqlite_autoincrement=True,
 )
 
+generations = Table(  # launcher/store/compaction.py
+    "generations",
+    points,
+    Column("job_id", Text, primary_key=True),
+    Column("high", BigId, primary_key=True, autoincrement=False),
+    Column("low", BigId, nullable=False),
+    Column("points", BigInteger, nullable=False),
+)
+
 unread = Table(
     "unread",
     points,
@@ -366,6 +388,49 @@ unread = Table(
     Column("attempt", Integer, nullable=False),
     Column("rank", Integer, nullable=False),
     Column("lines", LargeBinary, nullable=False),
+    Index(None, "job_id"),
+    sqlite_autoincrement=True,
+)
+
+sampled = Table(  # how much of each node's samples was taken, as `spools` tells of ranks' reports
+    "sampled",
+    points,
+    Column("job_id", Text, primary_key=True),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    Column("rank", Integer, primary_key=True, autoincrement=False),  # the first one of the node
+    Column("length", BigInteger, nullable=False),
+    Column("unreadable", BigInteger, nullable=False),
+    Column("rest", LargeBinary, nullable=False),
+)
+
+sample_series = Table(
+    "sample_series",
+    points,
+    Column("id", BigId, primary_key=True),
+    Column("job_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("rank", Integer, nullable=False),  # of what is a node's: the node's number
+    Column("count", BigInteger, nullable=False),
+    Column("first_at", Double, nullable=False),
+    Column("attempt", Integer, nullable=False),  # the newest
+    Column("last_at", Double, nullable=False),
+    Column("last_value", Double, nullable=False),
+    Column("sum", Double, nullable=False),
+    Column("highest", Double, nullable=False),
+    Column("tail", LargeBinary, nullable=False),  # points of `attempt` that no batch holds yet
+    UniqueConstraint("job_id", "name", "rank"),
+    sqlite_autoincrement=True,
+)
+
+sample_batches = Table(
+    "sample_batches",
+    points,
+    Column("id", BigId, primary_key=True),
+    Column("job_id", Text, nullable=False),
+    Column("series_id", BigId, ForeignKey("sample_series.id"), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Index(None, "series_id", "id"),
     Index(None, "job_id"),
     sqlite_autoincrement=True,
 )

@@ -1,4 +1,4 @@
-"""The same Ray nodes, server and executor as in tests/integration, for programs of all frameworks."""
+"""The same Ray nodes, server and executor as in tests/integration, for programs that train."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import tarfile
 
 import pytest
 
-from launcher.cli._comparing import Compared, best, curves, metrics, rows
+from launcher.comparing import Compared, best, curves, metrics, rows
 from launcher.views import AttemptView, JobView, RankExitView, Series
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from sim_agent import Agent
@@ -12,6 +13,7 @@ from launcher.errors import ConflictError, LauncherError
 from launcher.executor.holding import CLOSE_PATIENCE_S, SILENT_AFTER_S
 from launcher.executor.plan import GiveBack, plan, unproven
 from launcher.executor.rayside import CALL_TIMEOUT_S
+from launcher.model.codec import decode
 from launcher.model.node import NodeReport
 from launcher.model.wire import (
     AgentReport,
@@ -228,8 +230,8 @@ class Executor:
             case ("session", session):
                 if session.fence > self.fence:
                     self.fence, self._has_session = session.fence, True
-            case ("wishes", desired):
-                self._carry_out(desired)
+            case ("wishes", told):
+                self._carry_out(decode(Desired, json.loads(told.text)))
             case ("wishes refused", _):
                 self._has_session = False
             case ("report", receipt):

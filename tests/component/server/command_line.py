@@ -78,6 +78,9 @@ class _Told:
     def lines(self):
         return iter(self._body.splitlines())
 
+    def __iter__(self):
+        return iter([self._body])
+
 
 class _Connection(transport.Connection):
     """To the application, which has a name here; any other server is really asked."""

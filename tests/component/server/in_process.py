@@ -26,6 +26,7 @@ class Reply:
     def __init__(self, status, headers, body):
         self.status, self.body = status, body
         self.headers = {name.decode().lower(): value.decode() for name, value in headers}
+        self.cookies = [value.decode() for name, value in headers if name == b"set-cookie"]
 
     def json(self):
         return json.loads(self.body)

@@ -63,10 +63,9 @@ def test_a_token_counts_only_as_a_bearer_token(server, header):
     assert server.browser.ask("GET", f"{API}/jobs", headers=headers).status == 401
 
 
-def test_neither_the_pages_cookie_nor_their_key_opens_the_api(server):
+def test_the_key_of_the_pages_is_no_token(server):
     key = server.services.settings.page_key
-    cookie = {"Cookie": f"launcher-{server.store.server_id}={key}"}
-    assert server.browser.ask("GET", f"{API}/jobs?key={key}", headers=cookie).status == 401
+    assert server.browser.ask("GET", f"{API}/jobs?key={key}").status == 401
     assert server.browser.ask("GET", f"{API}/jobs", headers=bearer(key)).status == 401
 
 

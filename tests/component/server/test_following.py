@@ -189,8 +189,8 @@ def small_parts(monkeypatch):
     monkeypatch.setattr(telling, "_LOG_BYTES_A_MESSAGE", 3)
     monkeypatch.setattr(telling, "_LOG_BYTES_A_RANK", 2)
     monkeypatch.setattr(feeds, "SETTLE_S", 0)
-    monkeypatch.setattr("launcher.store.metrics._POINTS_A_READ", 5)
-    monkeypatch.setattr("launcher.store.metrics._BATCHES_A_READ", 2)
+    monkeypatch.setattr("launcher.store.reading._POINTS_A_READ", 5)
+    monkeypatch.setattr("launcher.store.reading._BATCHES_A_READ", 2)
 
 
 def test_who_comes_back_from_any_message_is_told_the_rest_exactly(server, ended, small_parts):
@@ -291,7 +291,7 @@ def test_a_long_log_is_told_in_bounded_parts(server, agent, job, largest_look):
 
 
 def test_many_points_are_told_in_bounded_parts(server, agent, job, largest_look, monkeypatch):
-    monkeypatch.setattr("launcher.store.metrics._POINTS_A_READ", 1500)
+    monkeypatch.setattr("launcher.store.reading._POINTS_A_READ", 1500)
     for rank in range(6):
         agent.points(*range(1000), rank=rank, loss=1.0)
     agent.end("FINISHED")

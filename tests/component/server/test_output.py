@@ -234,7 +234,7 @@ def test_a_checkpoint_that_is_committed_again_is_the_same(server, agent, job):
 def test_records_that_only_tensorboard_reads_are_kept_and_told_once_without_it(
     server, agent, job, monkeypatch
 ):
-    monkeypatch.setattr("launcher.store.metrics.reader", lambda: None)
+    monkeypatch.setattr("launcher.store.intake.reader", lambda: None)
     line = b'{"k":"e","run":".","d":"CQAAAAAAAFlA"}\n'
     assert agent.append(("observed", 1, 0, 0, line)).json()["lengths"] == [len(line)]
     assert agent.append(("observed", 1, 0, len(line), line)).json()["lengths"] == [2 * len(line)]
@@ -242,3 +242,11 @@ def test_records_that_only_tensorboard_reads_are_kept_and_told_once_without_it(
         one for one in server.get(f"/jobs/{job}/events")["events"] if one["kind"] == "warning"
     ]
     assert "pip install 'trainlaunch[tensorboard]'" in warning["text"]
+
+
+def test_a_checkpoint_whose_figure_is_no_number_can_be_put_back(server, agent, job):
+    agent.commit(3, {"model.pt": b"x"}, metrics={"loss": float("nan"), "accuracy": 0.5})
+    (shown,) = server.get(f"/jobs/{job}/checkpoints")["checkpoints"]
+    assert shown["metrics"] == {"loss": "nan", "accuracy": 0.5}
+    reply = agent.ask("GET", f"/checkpoints/{shown['id']}")
+    assert (reply.status, reply.json()["metrics"]) == (200, {"accuracy": 0.5})

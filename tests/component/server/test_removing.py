@@ -7,6 +7,7 @@ from in_process import until
 from players import Agent, sha256
 from sqlalchemy import func, select
 
+from launcher.model.sample import Sample, line_of
 from launcher.server.removing import Removing
 from launcher.store import tables
 
@@ -19,6 +20,7 @@ def ended(server, executor, agent, job):
     agent.sync(attempt=1, started=1)
     agent.log(b"hello\n")
     agent.points(1, 2, loss=0.5)
+    agent.append(("sampled", 1, 0, 0, line_of(Sample(5.0, 0, {"node/cpu": 1.0}))))
     assert agent.commit(2, FILES).status == 200
     agent.end()
     give_back(server, executor)
@@ -67,9 +69,8 @@ def left_behind(server):
 def test_a_removed_job_leaves_nothing_behind(server, ended):
     logs = server.services.settings.state_dir / "logs" / ended
     assert logs.exists()
-    assert {"jobs", "checkpoints", "logs", "batches", "spools", "series"} <= rows(
-        server, ended
-    ).keys()
+    kept = {"jobs", "checkpoints", "logs", "batches", "spools", "series", "sampled"}
+    assert kept | {"sample_series"} <= rows(server, ended).keys()
     reply = remove(server, ended)
     assert reply.status == 200
     assert [job["id"] for job in reply.json()["jobs"]] == [ended]

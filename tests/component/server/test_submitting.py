@@ -38,6 +38,13 @@ def test_the_same_key_gives_the_same_job_again(server):
     assert len(server.get("/jobs")["jobs"]) == 1
 
 
+def test_an_id_that_is_taken_is_drawn_again(server, monkeypatch):
+    drawn = iter(["k3m9ap", "k3m9ap", "x7t9ab"])
+    monkeypatch.setattr("launcher.names.random_part", lambda: next(drawn))
+    ids = [server.submit().json()["id"] for _ in range(2)]
+    assert ids == ["digits-k3m9ap", "digits-x7t9ab"]
+
+
 def test_another_key_and_no_key_give_another_job(server):
     ids = {server.submit(key=key).json()["id"] for key in ("k1", "k2", None, None)}
     assert len(ids) == 4

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from launcher.executor import eventfiles
-from launcher.store import Store, event_records, metrics
+from launcher.store import Store, event_records, intake, metrics
 from launcher.store.spooled import SpoolState, read_stretch
 
 SAMPLES = Path(__file__).parents[2] / "data" / "events"
@@ -104,7 +104,8 @@ def test_without_tensorboard_records_wait_until_it_is_there(
 ) -> None:
     data = lines("torch.tfevents")
     with monkeypatch.context() as patch:
-        patch.setattr(metrics, "reader", lambda: None)
+        for part in (intake, metrics):
+            patch.setattr(part, "reader", lambda: None)
         assert store.metrics.append(JOB, 1, 0, 0, data, "observed") == len(data)
         store.metrics.read_kept()
         assert store.metrics.has_unread(JOB)
@@ -118,7 +119,7 @@ def test_without_tensorboard_records_wait_until_it_is_there(
 
 
 def test_records_that_wait_go_with_their_job(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics, "reader", lambda: None)
+    monkeypatch.setattr(intake, "reader", lambda: None)
     for job in (JOB, "other-aaaaaa"):
         store.metrics.append(job, 1, 0, 0, lines("tensorflow1.tfevents"), "observed")
     store.metrics.forget([JOB])

@@ -248,7 +248,7 @@ def test_followers_get_each_point_once(store: Store, report_line: Line) -> None:
 def test_a_follower_who_comes_late_gets_everything_in_bounded_portions(
     store: Store, report_line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("launcher.store.metrics._BATCHES_A_READ", 2)
+    monkeypatch.setattr("launcher.store.reading._BATCHES_A_READ", 2)
     for step in range(5):
         take(store, report_line(step, loss=1.0))
     portions, cursor = [], 0

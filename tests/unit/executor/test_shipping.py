@@ -271,3 +271,17 @@ def test_points_and_quiet_ranks_do_not_wait_behind_a_flood(folder, shipper, upli
     assert shipper.ship(uplink)
     assert bytes(uplink.streams["log", 1, 1]) == b"hello\n"
     assert bytes(uplink.streams["spool", 1, 1]) == POINT
+
+
+def test_what_the_agent_measures_is_shipped_without_counting_as_work_of_the_ranks(
+    folder, shipper, uplink
+):
+    """It comes every five seconds: a rank that is quiet would never be looked at more rarely."""
+    folder.sampled(1, 0).write_bytes(b'{"k":"s"}\n{"k":')
+    drain(shipper, uplink)
+    assert bytes(uplink.streams["sampled", 1, 0]) == b'{"k":"s"}\n'
+    assert shipper.requests == 0
+    assert shipper.is_done(1)
+    folder.log(1, 0).write_bytes(b"hello\n")
+    drain(shipper, uplink)
+    assert shipper.requests > 0

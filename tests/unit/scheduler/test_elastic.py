@@ -63,7 +63,7 @@ def test_it_waits_for_what_it_held_before_to_come_back(node, cluster, waiting, r
     [(1, 1, 9000, None), (10, 10, 9000, 2), (1, 600, 9000, 2), (1, 600, 2, None), (1, 600, 20, 2)],
 )
 def test_it_waits_a_little_for_the_nodes_to_say_what_came_free(
-    node, cluster, waiting, given_back_s, in_a_row_s, queued_s, workers
+    *, node, cluster, waiting, given_back_s, in_a_row_s, queued_s, workers
 ):
     """Not for ever where jobs end all the time, but of what it just left itself in any case."""
     job = replace(waiting("bert"), resources=elastic(1, 4), queued_at=NOW - queued_s)
