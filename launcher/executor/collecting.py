@@ -143,7 +143,10 @@ class Collector:
                 return
             self._finish_drains(draining)
             now, shipped = time.monotonic(), self._shipper.requests > requests
-            self._drain_asked.wait(pace.pause(shipped=shipped, took_s=now - begun, now=now))
+            took_s, followed = now - begun, uplink.is_followed
+            self._drain_asked.wait(
+                pace.pause(shipped=shipped, took_s=took_s, now=now, followed=followed)
+            )
 
     def _keep_room(self) -> None:
         """A thread of its own: shipping may wait for minutes for a server that stands still."""

@@ -43,6 +43,8 @@ class Uplink:
 
     def __init__(self, server: str, token: str) -> None:
         self._connection = Connection(server, token, timeout_s=15.0)
+        self.is_followed = False
+        """Somebody looked on when the server last took what the ranks wrote."""
 
     def sync(self, status: AgentStatus, wait_s: float) -> Orders:
         """Tell the status and get orders: at once if they changed, else within `wait_s`."""
@@ -95,7 +97,9 @@ class Uplink:
         answer = self._connection.request(
             "POST", f"{BASE}/append", body=body, timeout_s=_UPLOAD_TIMEOUT_S, repeatable=True
         )
-        return [int(length) for length in answer.json()["lengths"]]
+        told = answer.json()
+        self.is_followed = bool(told.get("followed"))
+        return [int(length) for length in told["lengths"]]
 
     def missing(self, digests: Sequence[str]) -> list[str]:
         """Those of the blobs that the server has not."""

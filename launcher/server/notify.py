@@ -26,6 +26,10 @@ class Notifier:
         with contextlib.suppress(RuntimeError):  # the server is stopping
             self._loop.call_soon_threadsafe(self._wake, topics)
 
+    def is_heard(self, topic: str) -> bool:
+        """Somebody listens to it now."""
+        return topic in self._listeners
+
     def topics(self) -> set[str]:
         """Those that somebody listens to now."""
         return set(self._listeners)  # in one step: the loop's thread may add to it meanwhile

@@ -87,14 +87,18 @@ class Pieces:
 
 @router.post("/append")
 async def append(request: Request, here: Here, job_id: AgentsJob) -> Answer:
-    """Pieces of logs and spools: a line of JSON that lists them, then their bytes."""
+    """Pieces of logs and spools: a line of JSON that lists them, then their bytes.
+
+    The answer tells whether somebody follows the job: then more is worth sending sooner.
+    """
     head, _, data = (await _body(request)).partition(b"\n")
     told = read_as(Pieces, b'{"pieces":' + head + b"}")
     if not told.are_sane:
         raise SpecError(f"a piece has a number below 0 or above {LARGEST}")
     lengths = await asyncio.to_thread(here.taking.take, job_id, told.pieces, data)
-    here.control.notifier.notify(output_topic(job_id))
-    return Answer({"lengths": lengths})
+    topic, notifier = output_topic(job_id), here.control.notifier
+    notifier.notify(topic)
+    return Answer({"lengths": lengths, "followed": notifier.is_heard(topic)})
 
 
 async def _body(request: Request) -> bytes:

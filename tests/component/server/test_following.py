@@ -109,6 +109,12 @@ def test_a_quiet_job_keeps_its_stream_alive_with_comments(server, job, monkeypat
     assert lines == [b": still here"] * 2
 
 
+def test_an_agent_hears_that_somebody_looks_on(server, agent, job):
+    with server.follow(job) as stream:
+        next(stream)
+        assert agent.append(("log", 1, 0, 0, b"seen\n")).json()["followed"]
+
+
 def test_a_follower_that_hung_up_is_forgotten(server, job):
     with server.follow(job) as stream:
         next(stream)

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
+
 from launcher.executor.pacing import (
     BURST,
     CHECK_EVERY_S,
+    FOLLOWED_EVERY_S,
     QUIET_AFTER_S,
     QUIET_CHECK_EVERY_S,
     SHARE,
@@ -13,7 +16,9 @@ from launcher.executor.pacing import (
 )
 
 
-def shipments(pace: Pace, *, until: float, every_s: float, begin: float = 0.0) -> list[float]:
+def shipments(
+    pace: Pace, *, until: float, every_s: float, begin: float = 0.0, followed: bool = False
+) -> list[float]:
     """When something was shipped of a program that writes every so often."""
     now, written, sent = begin, begin, []
     while now < until:
@@ -21,7 +26,7 @@ def shipments(pace: Pace, *, until: float, every_s: float, begin: float = 0.0) -
         if is_new:
             sent.append(now)
             written = now + every_s
-        now += pace.pause(shipped=is_new, took_s=0.0, now=now)
+        now += pace.pause(shipped=is_new, took_s=0.0, now=now, followed=followed)
     return sent
 
 
@@ -31,6 +36,14 @@ def test_a_steady_stream_is_shipped_at_once_at_first_and_then_once_a_second() ->
     assert len(sent) <= 100.0 / STEADY_EVERY_S + BURST
     gaps = [b - a for a, b in itertools.pairwise(sent[10:])]
     assert all(abs(gap - STEADY_EVERY_S) < 0.01 for gap in gaps)
+
+
+def test_a_steady_stream_is_shipped_more_often_while_somebody_follows() -> None:
+    pace = Pace(0.0)
+    alone = shipments(pace, until=50.0, every_s=0.0)
+    seen = shipments(pace, begin=50.0, until=70.0, every_s=0.0, followed=True)
+    assert alone[-1] - alone[-2] == pytest.approx(STEADY_EVERY_S)
+    assert seen[-1] - seen[-2] == pytest.approx(FOLLOWED_EVERY_S)
 
 
 def test_a_line_after_a_pause_is_shipped_as_soon_as_it_is_seen() -> None:
