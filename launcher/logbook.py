@@ -64,7 +64,11 @@ def keep(
         threads: text names the thread.
         fields: what every line says.
     """
-    handler = logging.FileHandler(file) if file else logging.StreamHandler()
+    handler = (
+        logging.FileHandler(file, encoding="utf-8", errors="backslashreplace")
+        if file
+        else logging.StreamHandler()
+    )
     own = {
         name: value for name, value in fields.items() if name == "job"
     }  # text has room for no more

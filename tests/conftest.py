@@ -5,12 +5,17 @@ that both profiles reach it.
 """
 
 import gc
+import logging
 import os
 import signal
+import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from launcher import logbook
 
 # Other work on the machine is no failure: no deadlines.
 calm = settings(deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
@@ -34,6 +39,24 @@ def _ctrl_c_counts() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def own_logging(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whoever has a command keep its log in this process leaves none of it to the next test."""
+    for where in (sys, threading):
+        monkeypatch.setattr(where, "excepthook", where.excepthook)
+    monkeypatch.delenv(logbook.VARIABLE, raising=False)
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    logging.captureWarnings(capture=False)
+    for handler in root.handlers[:]:
+        if handler not in handlers:
+            handler.close()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    os.environ.pop(logbook.VARIABLE, None)
 
 
 @pytest.fixture(scope="session", autouse=True)

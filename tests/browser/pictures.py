@@ -30,7 +30,9 @@ MACHINE = {"LAUNCHER_LOCAL_CPUS": "16", "LAUNCHER_LOCAL_GPUS": "8", "RAY_USAGE_S
 PROGRAM = """
 import math, os, random, time
 import launcher
+import torch.distributed as dist
 
+dist.init_process_group("gloo")
 random.seed(launcher.rank())
 begun = launcher.resume_from()
 first = int(begun.name.split("-")[-1]) + 1 if begun else 0
@@ -49,6 +51,8 @@ for step in range(first, steps):
         if os.environ["LAUNCHER_ATTEMPT"] == "1":
             raise FloatingPointError("gradient of layer 7 is not finite")
     time.sleep(0.02)
+dist.barrier()
+dist.destroy_process_group()
 if launcher.rank() == 0:
     import matplotlib.pyplot as plt
     plt.plot([math.exp(-x / 20) for x in range(100)])
@@ -109,8 +113,8 @@ def fill(client: Client) -> tuple[str, str]:
     def submit(name: str, *, gpus: int = 1, **keys: object) -> str:
         spec = {
             "name": name,
-            "framework": "command",
-            "entrypoint": "python train.py",
+            "framework": "pytorch",
+            "entrypoint": "train.py",
             "workdir": str(workdir),
             "python": {"interpreter": sys.executable},
             "resources": {"workers": 2, "gpus_per_worker": gpus, "cpus_per_worker": 1},

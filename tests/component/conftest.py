@@ -51,9 +51,13 @@ class Stage:
 
     def fill(self, origin: Path) -> Store:
         """The store as it would be in a copy of that folder. To be closed before the next one."""
-        self._store.close()
+        before = self._store
+        before.close()
         shutil.rmtree(self.folder)
         shutil.copytree(origin, self.folder)
+        # A new one: what a store notes in memory is of the folder that is gone.
+        self._store = type(before)(self.folder, before._main, before._points)
+        self._store.server_id, self._store.secret = before.server_id, before.secret
         return self._store
 
 

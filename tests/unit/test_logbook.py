@@ -86,25 +86,14 @@ def test_the_format_is_the_options_else_the_variables_else_text(monkeypatch):
         logbook.chosen_format()
 
 
-def test_in_json_what_nobody_caught_is_a_line_too(monkeypatch, tmp_path):
-    for where in (sys, "excepthook"), (logbook.threading, "excepthook"):
-        monkeypatch.setattr(*where, getattr(*where))
-    root = logging.getLogger()
-    before, level = root.handlers[:], root.level
+def test_in_json_what_nobody_caught_is_a_line_too(own_logging, tmp_path):
     file = tmp_path / "own.log"
+    logbook.keep("executor", format="json", file=file, cluster="lab")
     try:
-        logbook.keep("executor", format="json", file=file, cluster="lab")
-        try:
-            {}["lost"]
-        except KeyError as error:
-            sys.excepthook(KeyError, error, error.__traceback__)
-        (line,) = file.read_text().splitlines()
-    finally:
-        logging.captureWarnings(capture=False)
-        for handler in root.handlers[:]:
-            handler.close()
-        root.handlers[:] = before
-        root.setLevel(level)
+        {}["lost"]
+    except KeyError as error:
+        sys.excepthook(KeyError, error, error.__traceback__)
+    (line,) = file.read_text().splitlines()
     told = json.loads(line)
     assert (told["service"], told["cluster"], told["level"]) == ("executor", "lab", "critical")
     assert "KeyError: 'lost'" in told["exception"]

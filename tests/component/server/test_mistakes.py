@@ -118,6 +118,7 @@ def fill(server):
         server.cycle()
 
 
+@pytest.mark.usefixtures("own_logging")
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_a_mistake_is_answered_as_its_golden_terminal_shows_and_leaves_nothing(file, lines):
     before = sorted(lines.folder.rglob("*"))
