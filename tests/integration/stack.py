@@ -149,8 +149,13 @@ class Stack:
 
     def end(self) -> None:
         """End everything by its pid; called in any condition."""
-        if self.server.is_alive:
-            self.clean_up()
+        try:
+            if self.server.is_alive:
+                self.clean_up()
+        finally:
+            self._kill_all()
+
+    def _kill_all(self) -> None:
         for service in (self.executor, self.server):
             if service.is_alive:
                 service.kill()

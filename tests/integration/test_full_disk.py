@@ -128,7 +128,7 @@ def test_a_full_disk_is_told_and_nothing_is_lost(
     ended = stack.wait(job, "SUCCEEDED")
     assert len(ended.attempts) == 1
     last = done()
-    printed = b"".join(b"step %d %s\n" % (n, b"x" * 2000) for n in range(1, last + 1))
+    printed = b"".join(b"step %d %s\n" % (n, b"x" * 200) for n in range(1, last + 1))
     assert stack.log(job) == printed
     (series,) = client.metrics(job, name="value", raw=True)
     assert [(point[0], point[1]) for point in series.points] == [
