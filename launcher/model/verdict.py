@@ -29,10 +29,14 @@ _NEVER_MET = re.compile(
 )
 _PORT_TAKEN = re.compile(r"EADDRINUSE|address already in use", re.IGNORECASE)
 _OUT_OF_MEMORY = re.compile(
-    r"OutOfMemoryError|CUDA out of memory|^MemoryError|std::bad_alloc|Cannot allocate memory"
-    r"|_ArrayMemoryError|OOM when allocating|RESOURCE_EXHAUSTED: Out of memory",
+    r"OutOfMemoryError|CUDA out of memory|^(?:\[rank\d+\]: )?MemoryError|std::bad_alloc"
+    r"|Cannot allocate memory|_ArrayMemoryError|OOM when allocating"
+    r"|RESOURCE_EXHAUSTED: Out of memory",
     re.MULTILINE,
 )
+_OF_A_RANK = re.compile(r"^\[rank\d+\]: ")
+"""What torch puts before each line of a traceback once there is a process group."""
+_ERROR = re.compile(r"(\w+\.)*\w*(Error|Exception|Interrupt)\b")
 _FATAL = re.compile(r"F\d{4} [\d:.]+ +\d+ [\w.]+:\d+\] (?:.*absl::Status: )?(.+)")
 """A line with which absl's log ends a process, as in TensorFlow and JAX."""
 _ABORTED_AT_EXIT = "terminate called without an active exception"
@@ -174,5 +178,5 @@ def last_error_line(tail: str) -> str:
 
 
 def _error_lines(tail: str) -> list[str]:
-    lines = [line for told in tail.splitlines() if (line := harmless(told).strip())]
-    return [line for line in lines if re.match(r"^(\w+\.)*\w*(Error|Exception|Interrupt)\b", line)]
+    lines = [_OF_A_RANK.sub("", harmless(told).strip()) for told in tail.splitlines()]
+    return [line for line in lines if _ERROR.match(line)]

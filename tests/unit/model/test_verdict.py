@@ -100,6 +100,7 @@ def test_the_error_file_tells_better_than_the_log():
         RankExit(0, SIGKILL, oom=True),
         RankExit(0, 1, tail="torch.OutOfMemoryError: CUDA out of memory. Tried to allocate"),
         RankExit(0, 1, tail="x\nMemoryError\n"),
+        RankExit(0, 1, tail="[rank0]: MemoryError\n"),
         RankExit(0, SIGABRT, tail="what(): std::bad_alloc"),
     ],
 )
@@ -213,6 +214,7 @@ def test_codes_are_told_in_words(code, words):
         ("KeyError: 1\ntorch.foo.BarError: y\n", "torch.foo.BarError: y"),
         ("KeyboardInterrupt", "KeyboardInterrupt"),
         ("10%\r\x1b[31mValueError\x1b[0m: \x1b]0;title\x07x", "ValueError: x"),
+        ("[rank1]: Traceback\n[rank1]: ValueError: x\n[rank1]: y\n", "ValueError: x"),  # torch
         ("no error here", ""),
         ("", ""),
     ],
