@@ -91,10 +91,11 @@ class Noticing:
             await self._app(scope, receive, send)
             return
         services = scope["app"].state.services
-        told = {NOTICE: services.gauge.words(), CLUSTERS: services.control.floor.words()}
 
         async def send_noticing(message: Message) -> None:
             if message["type"] == "http.response.start":
+                # Now, not when it was asked: an answer that refuses for lack of room says so too.
+                told = {NOTICE: services.gauge.words(), CLUSTERS: services.control.floor.words()}
                 headers = MutableHeaders(scope=message)
                 for name, words in told.items():
                     if words:
