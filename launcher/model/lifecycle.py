@@ -149,14 +149,11 @@ def set_up(job: Job, allocation: int, index: int, attempt: int, now: float) -> C
     if slot is None or slot.set_up >= attempt:
         return Change(job)
     job = _with_slot(job, replace(slot, set_up=attempt, set_up_at=now))
-    if job.state is not JobState.SETUP or job.allocation is None or job.attempt is None:
+    if job.allocation is None or job.attempt is None:
         return Change(job)
-    slots, number = job.allocation.slots, job.attempt.number
-    if any(slot.set_up < number for slot in slots):
+    if any(slot.set_up < job.attempt.number for slot in job.allocation.slots):
         return Change(job)
-    where = f"on {len(slots)} node{'s' * (len(slots) != 1)}"
-    event = Event("set-up", f"the environment is in place {where}", number)
-    return Change(move(job, JobState.STARTING, "", now), (event,))
+    return _past_setup(job, now)
 
 
 def lock(job: Job, digest: str) -> Change:
@@ -179,12 +176,14 @@ def started(job: Job, attempt: int, now: float) -> Change:
         return Change(job)
     if current.is_over:  # by its lease: the word of an agent that was away comes late
         return Change(job)
-    job = _past_setup(replace(job, attempt=replace(current, started_at=now)), now)
+    past = _past_setup(replace(job, attempt=replace(current, started_at=now)), now)
+    job = past.job
     if job.state is not JobState.STARTING:
-        return Change(job)
+        return past
     ranks = sum(slot.ranks for slot in job.allocation.slots) if job.allocation else 0
     text = f"attempt {attempt} runs: {ranks} rank{'s' * (ranks != 1)} started"
-    return Change(move(job, JobState.RUNNING, "", now), (Event("running", text, attempt),))
+    told = Event("running", text, attempt)
+    return past.then(Change(move(job, JobState.RUNNING, "", now), (told,)))
 
 
 def quiet(job: Job, allocation: int, index: int, attempt: int, now: float) -> Change:
@@ -371,18 +370,24 @@ def settle(job: Job, now: float) -> Change:
     if not all(slot.has_ended(attempt.number) for slot in allocation.slots):
         return Change(job)
     verdict = _final_verdict(attempt, allocation)
-    if verdict.exits:
-        job = _past_setup(job, now)
-    job = replace(job, attempt=replace(attempt, ended_at=now, verdict=verdict))
+    past = _past_setup(job, now) if verdict.exits else Change(job)
+    job = replace(past.job, attempt=replace(attempt, ended_at=now, verdict=verdict))
     text = f"attempt {attempt.number} ended: {verdict.words or WORDS[verdict.ending]}"
     told = Change(job, (Event(verdict.ending.value, text, attempt.number),))
-    return told.then(_follow(job, verdict, now))
+    return past.then(told).then(_follow(job, verdict, now))
 
 
-def _past_setup(job: Job, now: float) -> Job:
-    """Its ranks were started, so the environment was in place: that word was lost."""
-    in_setup = job.state is JobState.SETUP
-    return move(job, JobState.STARTING, "", now) if in_setup else job
+def _past_setup(job: Job, now: float) -> Change:
+    """The environment is in place on all nodes: by its agents' word, or because ranks ran there.
+
+    An agent's own word may come later than its leader's that all ranks were started, or never.
+    """
+    if job.state is not JobState.SETUP or job.allocation is None or job.attempt is None:
+        return Change(job)
+    nodes = len(job.allocation.slots)
+    text = f"the environment is in place on {nodes} node{'s' * (nodes != 1)}"
+    event = Event("set-up", text, job.attempt.number)
+    return Change(move(job, JobState.STARTING, "", now), (event,))
 
 
 def _final_verdict(attempt: Attempt, allocation: Allocation) -> Verdict:

@@ -45,6 +45,14 @@ def test_the_word_that_an_environment_is_there_may_come_twice_and_late(life):
     assert len(life.told("set-up")) == 1
 
 
+def test_ranks_that_started_before_all_agents_said_so_tell_that_it_is_there_once(life):
+    """The other agent's word travels on its own and may be the later one."""
+    set_up(life, 0).running()
+    set_up(life, 1)
+    assert life.job.state is S.RUNNING
+    assert life.told("set-up") == ["the environment is in place on 2 nodes"]
+
+
 def test_of_another_allocation_it_says_nothing(life):
     assert lifecycle.set_up(life.job, 7, 0, 1, NOW).job == life.job
 
