@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import click
 
-from launcher.cli import _completing, _outcomes
+from launcher.cli import _outcomes
+from launcher.cli._choosing import Chosen, choosing
 from launcher.cli._options import connect, output_option
+from launcher.model.states import JobState
 from launcher.views import Outcome
 
+_HELD = JobState.HELD.value
 
-@click.command()
-@click.argument("jobs", metavar="JOB...", nargs=-1, required=True, shell_complete=_completing.jobs)
+
+@click.command(epilog="\b\n  launcher release digits-k3m9ap\n  launcher release -u anna")
+@choosing(owns="jobs that are held")
 @output_option()
-def command(jobs: tuple[str, ...], output: str) -> None:
-    """Let held jobs, or all of an array, wait for their turn again, where they stood before."""
-    _outcomes.tell(connect().release(jobs), output, _note)
+def command(*, chosen: Chosen, output: str) -> None:
+    """Let held jobs, or all of an array, wait for their turn again, where they stood before.
+
+    Without JOB the options choose among the jobs that are held, each option fewer of them, and you
+    are asked before anything is done.
+    """
+    client = connect()
+    names = chosen.names(client, "release", (_HELD,), "no job like that is held")
+    _outcomes.tell(client.release(names) if names else [], output, _note)
 
 
 def _note(one: Outcome) -> str:
-    return "" if one.before == "HELD" else f"{one.job} was not held"
+    return "" if one.before == _HELD else f"{one.job} was not held"

@@ -77,6 +77,18 @@ def test_yes_asks_nothing_and_options_choose_together(cli, three):
     assert states(three) == ["RUNNING", "CANCELLED", "FAILED"]
 
 
+def test_those_that_wait_are_held_and_released_by_what_they_are(cli, three, answer):
+    asked = answer(yes=True)
+    assert cli("hold", "--project", "vision") == (
+        *(0, "bert-aaaaaa  HELD\n", "bert-aaaaaa  QUEUED  vision  bob\n"),
+    )
+    assert asked == ["hold 1 job of bob, project vision (1 queued)?"]
+    assert cli("hold", "--all")[2] == "no job like that waits\n"
+    assert cli("release", "-u", "bob", "-y") == (0, "bert-aaaaaa  QUEUED\n", "")
+    assert cli("release", "-u", "bob")[2] == "no job like that is held\n"
+    assert states(three) == ["RUNNING", "QUEUED", "FAILED"]
+
+
 def test_when_nothing_is_chosen_nothing_is_asked(cli, three):
     assert cli("cancel", "-u", "nobody") == (0, "", "no job like that waits or runs\n")
 
