@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,13 +22,24 @@ from launcher.transport import Connection
 @click.option(
     "--cluster",
     "--name",
-    type=NAME_TYPE,
     default="default",
     show_default=True,
+    callback=lambda context, option, name: _judged(name, option, context),
     help="Name of this cluster.",
 )
 @click.option(
+    "--once",
+    metavar="JOB",
+    help="Serve that job alone, on the cluster that was made for it; end when all of it is with "
+    "the server.",
+)
+@click.option(
     "--ray-address", metavar="HOST:PORT", help="Head of the running Ray cluster; auto: this one."
+)
+@click.option(
+    "--prepared",
+    is_flag=True,
+    help="Ray was started with RAY_worker_niceness=0: agents start in workers that wait for them.",
 )
 @click.option(
     "--token-file",
@@ -46,9 +58,11 @@ def command(
     server: str | None,
     cluster: str,
     ray_address: str | None,
+    prepared: bool,
     token_file: Path | None,
     embedded_in: Path | None,
     log_format: str | None,
+    once: str | None,
 ) -> None:
     """Run jobs of a server on a Ray cluster, from a machine that reaches both."""
     url = server or os.environ.get("LAUNCHER_SERVER")
@@ -59,13 +73,25 @@ def command(
     Connection(url)  # refuses what is no address, before Ray is started for it
     token = token_file.read_text().strip() if token_file else os.environ.get("LAUNCHER_TOKEN", "")
     log_format = logbook.chosen_format(log_format)
+    if once is not None:
+        _serve_once(url, token, cluster, ray_address or "auto", log_format)
+        return
     from launcher.clusters.local import LocalRay
-    from launcher.clusters.ray import RunningRay
+    from launcher.clusters.ray import AUTO, FOR_EVER_S, RunningRay
     from launcher.executor.main import run
 
     if embedded_in is None:
-        source = RunningRay(ray_address or "")
-        run(server=url, token=token, cluster=cluster, source=source, log_format=log_format)
+        # Beside Ray's head it may be there first, as on Kubernetes; an address may be a mistake.
+        patience_s = FOR_EVER_S if ray_address == AUTO else 0.0
+        source = RunningRay(ray_address or "", patience_s=patience_s)
+        run(
+            server=url,
+            token=token,
+            cluster=cluster,
+            source=source,
+            prepared=prepared,
+            log_format=log_format,
+        )
         return
     with _only_one(embedded_in):
         run(
@@ -77,6 +103,35 @@ def command(
             own_cluster=True,
             log_format=log_format,
         )
+
+
+def _judged(name: str, option: click.Parameter, context: click.Context) -> str:
+    """The name of a cluster; one job's own has a dot between two names."""
+    for part in name.split(".", 1):
+        NAME_TYPE.convert(part, option, context)
+    return name
+
+
+def _serve_once(url: str, token: str, cluster: str, ray_address: str, log_format: str) -> None:
+    from launcher.clusters.kuberay import RayJobsRay
+    from launcher.executor.once import keep, session_file
+
+    def serve() -> None:
+        from launcher.executor.attached import leave_job_environment
+        from launcher.executor.main import run
+
+        leave_job_environment()
+        run(
+            server=url,
+            token=token,
+            cluster=cluster,
+            source=RayJobsRay(ray_address),
+            state_file=session_file(cluster),
+            log_format=log_format,
+            once=True,
+        )
+
+    sys.exit(keep(serve))
 
 
 @contextlib.contextmanager

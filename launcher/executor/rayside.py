@@ -12,7 +12,10 @@ import ray
 from ray import cloudpickle
 from ray._private import state as ray_state
 from ray.util import placement_group, remove_placement_group
-from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+from ray.util.scheduling_strategies import (
+    NodeAffinitySchedulingStrategy,
+    PlacementGroupSchedulingStrategy,
+)
 
 from launcher.errors import LauncherError, UnreachableError
 from launcher.executor import hosting
@@ -31,13 +34,13 @@ class RaySide:
     Args:
         address: for `ray.init`.
         namespace: of all that is made and found here.
-        own_cluster: raylets run at normal niceness already (we started them), so agents need no
+        prepared: raylets run at normal niceness already, as those that we start, so agents need no
             runtime environment and start in prestarted workers.
     """
 
-    def __init__(self, address: str, namespace: str, *, own_cluster: bool) -> None:
+    def __init__(self, address: str, namespace: str, *, prepared: bool) -> None:
         self.namespace = namespace
-        self._own_cluster = own_cluster
+        self._prepared = prepared
         try:
             ray.init(
                 address=address,
@@ -51,7 +54,7 @@ class RaySide:
         cloudpickle.register_pickle_by_value(hosting)
         self._code = hosting.agent_code()
         self._spares = Spares(start_worker(_raylets))
-        if own_cluster:
+        if prepared:
             threading.Thread(target=self._spares.keep, name="spares", daemon=True).start()
 
     def nodes(self) -> tuple[NodeReport, ...]:
@@ -127,6 +130,29 @@ class RaySide:
         if failures:
             raise LauncherError("; ".join(failures))
 
+    def ship_rest(self, server_id: str) -> list[str]:
+        """Have each living node ship what is left there; gives what could not be shipped yet."""
+        hosts = [
+            ray.remote(hosting.AgentHost)
+            .options(
+                num_cpus=0,
+                scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False),
+            )
+            .remote(*self._code)
+            for node in _living()
+        ]
+        left: list[str] = []
+        for host in hosts:
+            try:
+                left += ray.get(host.ship_rest.remote(server_id), timeout=CALL_TIMEOUT_S)
+            except ray.exceptions.GetTimeoutError:
+                left.append("a node that does not answer")
+            except ray.exceptions.RayError:
+                continue  # the node was lost, with what was on it
+            finally:
+                ray.kill(host)
+        return left
+
     def kill_agent(self, allocation: str, index: int) -> None:
         actor = self._actor(f"{allocation}/{index}")
         if actor is not None:
@@ -174,7 +200,7 @@ class RaySide:
                 placement_group=group, placement_group_bundle_index=index
             ),
         }
-        if not self._own_cluster:
+        if not self._prepared:
             options["runtime_env"] = {"env_vars": {"RAY_worker_niceness": "0"}}
         return ray.remote(hosting.AgentHost).options(**options).remote(*self._code)
 

@@ -1,0 +1,52 @@
+"""The chart's containers as processes: commands, user, volumes, end; and a job through both."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import namespaces
+import pytest
+
+pytestmark = pytest.mark.apart
+WHY_NOT = namespaces.missing() or ("" if find_spec("helm_python") else "no helm-python-sdk")
+
+
+@pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
+def test_server_and_executor_run_as_the_chart_says_without_root_and_on_a_read_only_root(
+    tmp_path: Path,
+) -> None:
+    from manifests import one, pod_templates, render
+
+    objects = render({"executor": {"serverUrl": "http://localhost:8080"}})
+    server = one(objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    executor = pod_templates(one(objects, "RayCluster"))[0]["spec"]["initContainers"][0]
+    for entry in executor["env"]:  # what a Secret of KubeRay's would say
+        if entry["name"] == "RAY_AUTH_TOKEN":
+            entry["value"] = "f" * 64
+    for name, container in {"server": server, "executor": executor}.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(container))
+    apart = ["unshare", "--mount", "--pid", "--net", "--fork", "--mount-proc", "--kill-child"]
+    ended = subprocess.run(
+        [*apart, sys.executable, str(Path(__file__).with_name("pod.py")), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    words = {path.name: path.read_text()[-2000:] for path in tmp_path.glob("*.log")}
+    assert ended.returncode == 0, (ended.stderr[-2000:], words)
+    seen = json.loads(ended.stdout.splitlines()[-1])
+    assert seen["root is written"] is False
+    assert (seen["healthy"], seen["job"]) == (200, 0), words
+    niceness = os.nice(0)  # Ray's own would be 15
+    said = {f"r{rank} │ rank {rank} 1000 {niceness}" for rank in (0, 1)}
+    assert said <= {*words["job.log"].splitlines()}
+    grace_s = one(objects, "Deployment")["spec"]["template"]["spec"][
+        "terminationGracePeriodSeconds"
+    ]
+    assert (seen["server's end"], seen["seconds"] < grace_s / 2) == (0, True), seen
