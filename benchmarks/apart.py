@@ -41,6 +41,15 @@ class Apart:
         with socket.socket() as probe:
             return probe.connect_ex((host, int(port))) == 0
 
+    def is_ready(self) -> bool:
+        """It serves users: its database answers, and it decides."""
+        connection = HTTPConnection(self.address)
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == 200
+        finally:
+            connection.close()
+
     def burnt_s(self) -> float:
         """Seconds of a core that it took so far."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
@@ -120,11 +129,12 @@ class Executor:
 
 
 @contextmanager
-def server_apart(fill: Callable[[Path], None] = lambda _: None) -> Iterator[Apart]:
+def server_apart(fill: Callable[[Path], None] = lambda _: None, *options: str) -> Iterator[Apart]:
     """The server has one core; this process keeps another one.
 
     Args:
         fill: puts something into its state folder before it starts.
+        options: of its command line.
     """
     with fresh_state() as state_dir:
         fill(state_dir)
@@ -132,7 +142,7 @@ def server_apart(fill: Callable[[Path], None] = lambda _: None) -> Iterator[Apar
         own, other = sorted(mine)[:2]
         os.sched_setaffinity(0, {own})  # what is started now stays there
         server = subprocess.Popen(
-            [sys.executable, "-m", "launcher", "server", "--state-dir", str(state_dir)],
+            [sys.executable, "-m", "launcher", "server", "--state-dir", str(state_dir), *options],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -141,7 +151,7 @@ def server_apart(fill: Callable[[Path], None] = lambda _: None) -> Iterator[Apar
             url = wait_until(lambda: running_server(state_dir), "the server")
             token = (state_dir / "token").read_text().strip()
             apart = Apart(server.pid, url.removeprefix("http://"), token, state_dir)
-            wait_until(apart.listens, "an answer of the server")
+            wait_until(lambda: apart.listens() and apart.is_ready(), "an answer of the server")
             yield apart
         finally:
             os.sched_setaffinity(0, mine)

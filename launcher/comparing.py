@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
-from launcher.charts import Curve
 from launcher.spec.again import differences
 from launcher.units import format_duration, format_size
-from launcher.views import JobView, Series
+from launcher.views import JobView
+from launcher.views_curves import SummaryView
 from launcher.words import gang, number
 
 NOTHING = "-"
@@ -30,17 +28,15 @@ _OWN_KEYS = frozenset({"name", "workdir", "framework"})
 class Compared:
     """A job with what is needed to compare it. `lines`: of its program; None: not known.
 
-    `curves`: whole, or the last point alone of each, whose time may be unknown (NaN).
+    `summaries`: one a name. Figures that are not known in them are told of no job.
     """
 
     job: JobView
-    curves: tuple[Series, ...]
+    summaries: tuple[SummaryView, ...]
     lines: int | None = None
 
-    def curve(self, name: str) -> Series | None:
-        """Of the lowest rank that has it."""
-        found = [curve for curve in self.curves if curve.name == name and curve.points]
-        return min(found, key=lambda curve: curve.rank, default=None)
+    def summary(self, name: str) -> SummaryView | None:
+        return next((one for one in self.summaries if one.name == name and one.count), None)
 
 
 Row = tuple[str, list[str]]
@@ -71,29 +67,14 @@ def rows(compared: Sequence[Compared]) -> list[Row]:
 
 
 def metrics(compared: Sequence[Compared]) -> list[str]:
-    """Names of curves, those that most jobs have first."""
-    names = [curve.name for one in compared for curve in one.curves if curve.points]
+    """Names of series, those that most jobs have first."""
+    names = [summary.name for one in compared for summary in one.summaries if summary.count]
     counts = {
-        name: sum(one.curve(name) is not None for one in compared)
+        name: sum(one.summary(name) is not None for one in compared)
         for name in dict.fromkeys(names)
         if name not in _ONCE | _RATES
     }
     return sorted(counts, key=lambda name: -counts[name])
-
-
-def curves(compared: Sequence[Compared], metric: str, *, by_time: bool) -> list[Curve]:
-    """The curves of one metric; x is the step, or the seconds since the job's first step."""
-    found = []
-    for one in compared:
-        curve = one.curve(metric)
-        if curve is not None:
-            began = min((moment for _, _, moment, _ in curve.points), default=0.0)
-            points = tuple(
-                (moment - began if by_time else float(step), value)
-                for step, value, moment, _ in curve.points
-            )
-            found.append(Curve(f"{one.job.name} ({one.job.id})", points))
-    return found
 
 
 def wall_s(job: JobView) -> float | None:
@@ -106,24 +87,15 @@ def wall_s(job: JobView) -> float | None:
 def first_step_s(one: Compared) -> float | None:
     """From the grant of its resources to the first point that it reported."""
     granted = [attempt.granted_at for attempt in one.job.attempts if attempt.granted_at]
-    moments = [moment for curve in one.curves for _, _, moment, _ in curve.points[:1]]
-    moments = [moment for moment in moments if math.isfinite(moment)]
+    moments = [each.first_at for each in one.summaries if each.first_at is not None]
     return max(min(moments) - min(granted), 0.0) if granted and moments else None
 
 
 def steps_per_s(one: Compared) -> float | None:
-    """Median over the reports of its most frequent curve, each by the time since the one before.
-
-    Without enough points: as the server counts it.
-    """
-    curve = max(one.curves, key=lambda curve: len(curve.points), default=None)
-    rates = [
-        (step - before[0]) / (moment - before[2])
-        for before, (step, _, moment, attempt) in pairwise(curve.points if curve else ())
-        if attempt == before[3] and moment > before[2] and step > before[0]
-    ]
-    if rates:
-        return statistics.median(rates)
+    """Median over the reports of what it reports most; without enough: as the server counts it."""
+    most = max(one.summaries, key=lambda summary: summary.count, default=None)
+    if most is not None and most.steps_per_s is not None:
+        return most.steps_per_s
     return one.job.progress.steps_per_s if one.job.progress else None
 
 
@@ -132,25 +104,23 @@ def peak_memory(job: JobView) -> int:
     return max((end.peak_memory for one in job.attempts for end in one.exits), default=0)
 
 
-def best(name: str, values: Sequence[float]) -> float | None:
+def best(summary: SummaryView) -> float | None:
     """The lowest of a loss or an error, else the highest.
 
-    >>> best("val_loss", [3.0, 1.0, 2.0]), best("accuracy", [0.5, 0.9, 0.7])
-    (1.0, 0.9)
+    >>> best(SummaryView("val_loss", 0, lowest=1.0, highest=3.0))
+    1.0
+    >>> best(SummaryView("accuracy", 0, lowest=0.5, highest=0.9))
+    0.9
     """
-    known = [value for value in values if math.isfinite(value)]
-    if not known:
-        return None
-    return min(known) if _PEAKS_LOW.search(name.lower()) else max(known)
+    return summary.lowest if _PEAKS_LOW.search(summary.name.lower()) else summary.highest
 
 
 def _metric(name: str) -> Callable[[Compared], str]:
     def words(one: Compared) -> str:
-        curve = one.curve(name)
-        if curve is None:
+        summary = one.summary(name)
+        if summary is None or summary.last is None:
             return NOTHING
-        values = [value for _, value, _, _ in curve.points]
-        last, top = values[-1], best(name, values)
+        last, top = float(summary.last), best(summary)
         more = f" (best {number(top)})" if top is not None and top != last else ""
         return f"{number(last)}{more}"
 
@@ -170,15 +140,13 @@ def _other_keys(specs: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
 
 
 def _last(one: Compared, names: frozenset[str]) -> float | None:
-    values = [curve.points[-1][1] for curve in one.curves if curve.name in names and curve.points]
+    values = [float(each.last) for each in one.summaries if each.name in names and each.count]
     return values[0] if values else None
 
 
 def _typical(one: Compared, names: frozenset[str]) -> float | None:
-    values = [
-        value for curve in one.curves if curve.name in names for _, value, _, _ in curve.points
-    ]
-    return statistics.median(values) if values else None
+    values = [each.median for each in one.summaries if each.name in names]
+    return next((value for value in values if value is not None), None)
 
 
 def _seconds(value: float | None) -> str:

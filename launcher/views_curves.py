@@ -19,6 +19,8 @@ class SeriesView:
     last_step: int = 0
     last_value: Any = None
     """A number, or what is none as `nan`, `inf`, `-inf`."""
+    source: str = ""
+    """Of what the server works out: from the series of this name."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,10 @@ class CurveView:
 
 @dataclass(frozen=True)
 class MarkView:
-    """Something that happened to the training. `kind`: `restart`, `resize` or `checkpoint`.
+    """Something that happened to the training.
 
-    `step`: where on the curves; `time`: when.
+    `kind`: `restart`, `resize`, `checkpoint`, or, among what is measured, `straggler`: from there
+    on this rank was slow, and it still is. `step`: where on the curves; `time`: when.
     """
 
     kind: str
@@ -51,6 +54,8 @@ class MarkView:
     time: float
     attempt: int
     text: str = ""
+    rank: int | None = None
+    """Whose it is; None: everybody's."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,24 @@ class CurvesView:
     """From here `follow` goes on: with points that are not in the curves."""
     left_out: int = 0
     """How many series more were asked for than one answer has."""
+
+
+@dataclass(frozen=True)
+class SummaryView:
+    """One series in figures, all attempts as one curve; of the numbers among its values.
+
+    `first_at`: when its first point was reported; `last`: a number, or what is none as `nan`.
+    """
+
+    name: str
+    rank: int
+    count: int = 0
+    first_at: float | None = None
+    last: Any = None
+    lowest: float | None = None
+    highest: float | None = None
+    median: float | None = None
+    steps_per_s: float | None = None
 
 
 @dataclass(frozen=True)

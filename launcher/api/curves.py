@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from launcher.api.caller import API, Caller, Ref
 from launcher.model.codec import decode
-from launcher.views_curves import CurvesView, SeriesView, SparklineView
+from launcher.views_curves import CurvesView, SeriesView, SparklineView, SummaryView
 
 
 class Curves(Caller):
@@ -15,6 +15,11 @@ class Curves(Caller):
         """All series of a job, without their points. `kind`: `reported` or `system`."""
         found = self._get(_asked(f"{self._path(ref)}/series", kind=kind))["series"]
         return [decode(SeriesView, one) for one in found]
+
+    def summaries(self, ref: Ref) -> list[SummaryView]:
+        """What a job reported in figures: each name once, of the lowest rank that has it."""
+        found = self._get(f"{self._path(ref)}/summaries")["summaries"]
+        return [decode(SummaryView, one) for one in found]
 
     def curves(
         self,

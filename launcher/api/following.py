@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from launcher.api.caller import Ref, with_query
 from launcher.api.jobs import Jobs
@@ -34,7 +35,7 @@ class Following(Jobs):
         *,
         logs: str = "all",
         stream: str = "log",
-        metrics: str = "all",
+        metrics: str | Sequence[str] = "all",
         tail: int | None = None,
         cursor: str | None = None,
     ) -> Iterator[Message]:
@@ -46,7 +47,8 @@ class Following(Jobs):
             ref: the job.
             logs: `all`, `none`, or ranks as `0,1`.
             stream: `setup` for what is said while environments are made, in place of `log`.
-            metrics: `all`, `none`, or names of series as `loss,accuracy`.
+            metrics: `all`, `none`, names of series as `loss,accuracy`, or a list of names, in
+                which there may be anything.
             tail: begin with so many last lines of each rank. Default: with the first line.
             cursor: go on behind this message.
         """
@@ -54,7 +56,9 @@ class Following(Jobs):
 
         path = f"{self._path(ref)}/follow"
         other = stream if stream != "log" else None
-        wanted = metrics if metrics != "all" else None
+        names = [] if isinstance(metrics, str) else [("name", name) for name in metrics]
+        known = metrics if isinstance(metrics, str) else "" if names else "none"
+        wanted = known if known not in {"", "all"} else None
         query = {"logs": logs, "stream": other, "metrics": wanted, "tail": tail, "cursor": cursor}
         given = {key: str(value) for key, value in query.items() if value is not None}
 
@@ -64,7 +68,10 @@ class Following(Jobs):
             with (
                 contextlib.closing(self._address.connect()) as connection,
                 connection.stream(
-                    "GET", with_query(path, query), headers=headers, timeout_s=SILENCE_S
+                    "GET",
+                    f"{path}?{urlencode([*query.items(), *names])}",
+                    headers=headers,
+                    timeout_s=SILENCE_S,
                 ) as opened,
             ):
                 yield opened

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
 import tarfile
@@ -16,11 +17,12 @@ from launcher.cli import _completing, _output
 from launcher.cli._options import connect, output_option
 from launcher.cli._usage import did_you_mean
 from launcher.client import Client
-from launcher.comparing import Compared, Row, curves, metrics, rows
+from launcher.comparing import Compared, Row, metrics, rows
 from launcher.errors import LauncherError, NotFoundError, SpecError
 from launcher.views import JobView
 
 _PIPE_COLUMNS = 80
+_CHART_COLUMNS = 1000
 _LARGEST_PROGRAM = 2**20
 _EXAMPLES = """\b
   launcher compare digits-k3m9ap digits-p77xqa
@@ -77,7 +79,7 @@ def command(
         _print_table(compared, found)
     if not drawn:
         return
-    lines = curves(compared, drawn, by_time=by == "time")
+    lines = _curves(client, compared, drawn, by_time=by == "time")
     axes = charts.Axes("s" if by == "time" else "step", drawn)
     if plot:
         charts.as_png(lines, axes, plot)
@@ -88,7 +90,26 @@ def command(
 
 
 def _compared(client: Client, job: JobView) -> Compared:
-    return Compared(job, tuple(client.metrics(job.id)), _lines(client, job))
+    return Compared(job, tuple(client.summaries(job.id)), _lines(client, job))
+
+
+def _curves(
+    client: Client, compared: Sequence[Compared], metric: str, *, by_time: bool
+) -> list[charts.Curve]:
+    """The curves of one metric; x is the step, or the seconds since the job's first point."""
+    found = []
+    for one in compared:
+        summary = one.summary(metric)
+        if summary is None:
+            continue
+        rank, x = [summary.rank], "time" if by_time else "step"
+        view = client.curves(one.job.id, metric, ranks=rank, x=x, width=_CHART_COLUMNS)
+        for curve in view.curves:
+            began = (summary.first_at or 0.0) if by_time else 0.0
+            known = zip(curve.xs, curve.ys, strict=True)
+            points = tuple((at - began, math.nan if y is None else y) for at, y in known)
+            found.append(charts.Curve(f"{one.job.name} ({one.job.id})", points))
+    return found
 
 
 def _chosen(compared: Sequence[Compared], metric: str | None) -> str:

@@ -208,9 +208,15 @@ class GpuLooker:
 
 
 def _reasons(nvml: Any, handle: Any) -> int:
-    """Why it runs slower, as bits; the function has another name in older libraries."""
+    """Why it runs slower, as bits; the function has another name in older libraries and drivers."""
     ask = getattr(nvml, "nvmlDeviceGetCurrentClocksEventReasons", None)
-    return int((ask or nvml.nvmlDeviceGetCurrentClocksThrottleReasons)(handle))
+    if ask is not None:
+        try:
+            return int(ask(handle))
+        except nvml.NVMLError as error:
+            if getattr(error, "value", None) != nvml.NVML_ERROR_FUNCTION_NOT_FOUND:
+                raise
+    return int(nvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle))
 
 
 def _ecc_errors(nvml: Any, handle: Any, kind: int) -> int:

@@ -17,6 +17,8 @@ STREAM = "sampled"
 """The stream of a node's samples; its rank is the first one of the node."""
 REPORTED, SYSTEM = "reported", "system"
 """Kinds of series: what programs say, and what agents measure."""
+STEP_TIME = "rank/step_time"
+"""No agent measures it: the server works it out from what ranks report, and shows it beside."""
 EVERY_S = 5.0
 _NAME = re.compile(r"[a-z][a-z0-9]{0,15}/[a-z][a-z0-9_]{0,31}")
 _MOST_VALUES = 4096

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -11,14 +11,17 @@ from sqlalchemy import Connection
 
 from launcher.model.ending import Ending
 from launcher.model.job import Attempt
+from launcher.model.sample import REPORTED, SYSTEM
 from launcher.server.control import Control
 from launcher.server.curve import View, by_time, draw, is_ordered, stitch
+from launcher.server.pace import SystemReading
 from launcher.server.showing import number
-from launcher.store import checkpoints, events, jobs
+from launcher.server.summary import summary_of
+from launcher.store import checkpoints, events, jobs, stragglers
 from launcher.store.packing import Arrays, joined
 from launcher.store.reading import Reading, SeriesInfo
-from launcher.store.samples import SampleReading
-from launcher.views_curves import CurveView, MarkView, SeriesView
+from launcher.store.stragglers import Straggler
+from launcher.views_curves import CurveView, MarkView, SeriesView, SummaryView
 
 Kind = Literal["reported", "system"]
 X = Literal["step", "time"]
@@ -79,15 +82,24 @@ class Curving:
         with self._reading(job_id, kind) as reading:
             return [_shown(one) for one in Choice(kind=kind).of(reading.series())]
 
+    def summaries(self, job_id: str) -> list[SummaryView]:
+        """Each name in figures, of the lowest rank that reports it."""
+        with self._store.metrics.reading(job_id) as reading:
+            lowest: dict[str, SeriesInfo] = {}
+            for one in reading.series():
+                lowest.setdefault(one.name, one)
+            return [summary_of(one, reading.history(one.id)) for one in lowest.values()]
+
     def chart(self, job_id: str, choice: Choice, x: X, view: View) -> Chart:
         """The curves of the first series of the choice, by name and rank."""
         # Read before the points: who follows from there may be told a mark again, but misses none.
         with self._store.read() as tx:
             saved = checkpoints.list_(tx, job_id)
-            marks = sorted(
-                [*_restarts(jobs.attempts(tx, job_id)), *map(_saved, saved[-_MARKS:])],
-                key=lambda mark: mark.time,
-            )
+            attempts = jobs.attempts(tx, job_id)
+            marks = [*_restarts(attempts), *map(_saved, saved[-_MARKS:])]
+            if choice.kind == SYSTEM and attempts:
+                newest = attempts[-1].number
+                marks += [_slow(one, newest) for one in stragglers.of(tx, job_id, newest)]
             told = Told(
                 events.newest(tx, job_id), saved[-1].id if saved else 0, self._logs(tx, job_id)
             )
@@ -96,20 +108,26 @@ class Curving:
             chosen = choice.of(reading.series(choice.names))
             most = MOST if choice.names else UNNAMED
             curves = tuple(_curve(reading, one, x, view) for one in chosen[:most])
+        marks.sort(key=lambda mark: mark.time)
         return Chart(curves, tuple(marks), told, max(len(chosen) - most, 0))
 
-    def _reading(self, job_id: str, kind: Kind) -> AbstractContextManager[Reading | SampleReading]:
-        store = self._store
-        return (store.samples if kind == "system" else store.metrics).reading(job_id)
+    @contextmanager
+    def _reading(self, job_id: str, kind: Kind) -> Iterator[Reading | SystemReading]:
+        if kind == REPORTED:
+            with self._store.metrics.reading(job_id) as reports:
+                yield reports
+        else:
+            with self._store.samples.reading(job_id) as samples:
+                yield SystemReading(samples)
 
     def _logs(self, tx: Connection, job_id: str) -> dict[tuple[int, int], int]:
         streams = self._store.logs.streams(tx, job_id)
         return {(log.attempt, log.rank): log.length for log in streams if log.stream == _LOG}
 
 
-def _curve(reading: Reading | SampleReading, series: SeriesInfo, x: X, view: View) -> CurveView:
+def _curve(reading: Reading | SystemReading, series: SeriesInfo, x: X, view: View) -> CurveView:
     # What was measured was so, whatever an attempt did again later: only steps are stitched.
-    is_system = series.kind == "system"
+    is_system = series.kind == SYSTEM
     history = _history(reading, series, x)
     parts = [history[attempt] for attempt in sorted(history)]
     curve = by_time(joined(parts)) if is_system else stitch(history)
@@ -121,7 +139,7 @@ def _curve(reading: Reading | SampleReading, series: SeriesInfo, x: X, view: Vie
     return CurveView(series.name, series.rank, series.kind, count, xs, ys, odd)
 
 
-def _history(reading: Reading | SampleReading, series: SeriesInfo, x: X) -> dict[int, Arrays]:
+def _history(reading: Reading | SystemReading, series: SeriesInfo, x: X) -> dict[int, Arrays]:
     if x == "time" or not isinstance(reading, Reading):
         return reading.history(series.id)
     history = reading.history(series.id, times=False)
@@ -139,6 +157,7 @@ def _shown(series: SeriesInfo) -> SeriesView:
         series.first_step,
         series.last_step,
         number(series.last_value),
+        series.source,
     )
 
 
@@ -164,3 +183,9 @@ def _restarts(attempts: Iterable[Attempt]) -> list[MarkView]:
 def _saved(stored: checkpoints.StoredCheckpoint) -> MarkView:
     text = f"checkpoint of step {stored.step}"
     return MarkView("checkpoint", stored.step, stored.created_at, stored.attempt, text)
+
+
+def _slow(slow: Straggler, attempt: int) -> MarkView:
+    where = f"rank {slow.rank} on {slow.node}" if slow.node else f"rank {slow.rank}"
+    text = f"{where} is slow: {slow.factor:.2g} times the gang's step time"
+    return MarkView("straggler", slow.step, slow.since, attempt, text, slow.rank)

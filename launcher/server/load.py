@@ -15,6 +15,7 @@ from launcher.model.job import Allocation
 from launcher.model.node_load import BUCKET_S, KEPT_S, LoadPoint, NodeLoad
 from launcher.model.sample import Sample
 from launcher.server.control import Control
+from launcher.server.mean_load import mean_of
 from launcher.store import jobs
 from launcher.views_measured import ClusterLoad, NodeLoadView, NodesLoad, NodeUse
 
@@ -73,7 +74,7 @@ class Load:
                 for node in cluster.nodes
                 for key in [(cluster.name, node.node_id)]
             ]
-            clusters.append(ClusterLoad(cluster.name, tuple(nodes)))
+            clusters.append(ClusterLoad(cluster.name, tuple(nodes), mean_of(nodes)))
         return NodesLoad(now, BUCKET_S, tuple(clusters))
 
     def newest(self) -> dict[Key, NodeUse]:

@@ -5,14 +5,15 @@ which each knows the ids of the batches that are in it. So what follows a cursor
 and after, point by point, and in the same order. A row bears the id of its last batch.
 
 Generations of a job follow each other without a gap from its first batch on. Behind them lie loose
-batches. Eight generations of about the same size become one, until that has `MOST` points.
+batches. Eight generations of about the same size become one, until that has `MOST` points. Of a job
+that has ended nothing is left loose.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +30,8 @@ _LEFT_LOOSE = 128
 """The newest: those who follow the job are told them first."""
 _WORTH_IT = 16
 """Batches of a series that become one row, in the mean."""
+_LEAST = 16
+"""Loose batches of a job that has ended, from which on they are put together."""
 _LARGE = 4096
 """Points of a batch, in the mean, from which on nothing is gained."""
 _AT_ONCE = 8
@@ -42,6 +45,17 @@ _LOOSE = (
     select(_batches.c.id, _batches.c.series_id, _batches.c.attempt, _batches.c.data)
     .where(_batches.c.job_id == bindparam("job"), _batches.c.id > bindparam("low"))
     .order_by(_batches.c.id)
+)
+_reach = (
+    select(_generations.c.job_id, func.max(_generations.c.high).label("high"))
+    .group_by(_generations.c.job_id)
+    .subquery()
+)
+_LYING_LOOSE = (
+    select(_batches.c.job_id, func.count())
+    .outerjoin(_reach, _reach.c.job_id == _batches.c.job_id)
+    .where(_batches.c.id > func.coalesce(_reach.c.high, 0))
+    .group_by(_batches.c.job_id)
 )
 _BETWEEN = and_(
     _batches.c.job_id == bindparam("job"),
@@ -84,9 +98,16 @@ class Compaction:
         """How many make it worth another look, if not `LOOSE`."""
 
     def note(self, job_id: str, batches: int) -> None:
-        """So many batches of a job are new, or were found lying loose."""
+        """So many batches of a job are new."""
         with self._door:
             self._loose[job_id] += batches
+
+    def find(self) -> None:
+        """Note what lies loose since before this process: to be called once."""
+        with self._database.read() as tx:
+            found = tx.execute(_LYING_LOOSE).all()
+        for job_id, count in found:
+            self.note(job_id, int(count))
 
     def work(self) -> int:
         """Put together what lies loose in many pieces; gives how many jobs had some."""
@@ -95,25 +116,53 @@ class Compaction:
                 job for job, count in self._loose.items() if count >= self._enough.get(job, LOOSE)
             ]
         for job_id in due:
-            with self._door:
-                self._loose.pop(job_id, None)
-                self._enough.pop(job_id, None)
-            while self._put_together(job_id):
+            self._forget(job_id)
+            while self._put_together(job_id, _LEFT_LOOSE):
                 pass
         return len(due)
 
-    def _put_together(self, job_id: str) -> bool:
-        """One generation more; True when there may be enough for another one."""
+    def finish(self, ended: Callable[[Collection[str]], Collection[str]]) -> int:
+        """Put together all that lies loose of jobs that have ended; gives how many had some.
+
+        Args:
+            ended: tells which of these jobs have.
+        """
+        with self._door:
+            waiting = list(self._loose)
+        done = 0
+        for job_id in ended(waiting) if waiting else ():
+            if self._forget(job_id) >= _LEAST:
+                done += 1
+                while self._put_together(job_id, 0):
+                    pass
+        return done
+
+    def _forget(self, job_id: str) -> int:
+        """Look no more at a job until it has new batches; gives how many lay loose, or more."""
+        with self._door:
+            self._enough.pop(job_id, None)
+            return self._loose.pop(job_id, 0)
+
+    def _put_together(self, job_id: str, left: int) -> bool:
+        """One generation more; True when there may be enough for another one.
+
+        Args:
+            job_id: whose.
+            left: the newest, which stay loose; 0: none, for nothing will come.
+        """
         with self._database.read() as tx:
             known = generations(tx, job_id)
             low = known[-1].high if known else 0
-            rows, more = _first_rows(tx, job_id, low)
+            rows, more = _first_rows(tx, job_id, low, left)
         if not rows:
             return False
         points = sum(len(row.batches.points.steps) for row in rows)
         series = len({(row.series_id, row.attempt) for row in rows})
         is_large = points >= _LARGE * len(rows)
-        if not is_large and len(rows) < _WORTH_IT * series and not more:
+        worth_it = _WORTH_IT if left else 2
+        if not is_large and len(rows) < worth_it * series and not more:
+            if not left:
+                return False
             with self._door:  # later it will be more of the same series
                 self._loose[job_id] += len(rows)
                 self._enough[job_id] = 2 * _WORTH_IT * series
@@ -174,7 +223,7 @@ def _alike(known: Sequence[Generation]) -> Sequence[Generation]:
     return best
 
 
-def _first_rows(tx: Connection, job_id: str, low: int) -> tuple[list[Row], bool]:
+def _first_rows(tx: Connection, job_id: str, low: int, left: int) -> tuple[list[Row], bool]:
     """The first loose rows, but for the newest; True when a generation is not all of them."""
     found: list[Row] = []
     points = 0
@@ -183,7 +232,7 @@ def _first_rows(tx: Connection, job_id: str, low: int) -> tuple[list[Row], bool]
         points += len(row.batches.points.steps)
         if points >= MOST or len(found) >= _ROWS_AT_ONCE:
             return found, True
-    return found[:-_LEFT_LOOSE], False
+    return found[: len(found) - left] if left < len(found) else [], False
 
 
 def _rows(

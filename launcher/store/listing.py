@@ -36,6 +36,7 @@ class Wanted:
         user: of this user.
         cluster: placed there, or bound to it.
         text: in the name or the id, small and capital letters alike.
+        within: of one of these projects; None: of any.
     """
 
     states: frozenset[JobState] = frozenset()
@@ -43,6 +44,7 @@ class Wanted:
     user: str = ""
     cluster: str = ""
     text: str = ""
+    within: frozenset[str] | None = None
 
 
 def page(
@@ -67,10 +69,12 @@ def count(tx: Connection, wanted: Wanted) -> Counter[JobState]:
     return Counter({JobState(one): number for one, number in tx.execute(query)})
 
 
-def projects_and_users(tx: Connection) -> tuple[list[str], list[str]]:
-    """All that there are of either, by name."""
-    columns = _jobs.c.project, _jobs.c.user
-    projects, users = (sorted(tx.scalars(select(one).distinct())) for one in columns)
+def projects_and_users(tx: Connection, within: jobs.Within = None) -> tuple[list[str], list[str]]:
+    """All that there are of either in the jobs of these projects, by name; None: of all."""
+    queries = [select(one).distinct() for one in (_jobs.c.project, _jobs.c.user)]
+    if within is not None:
+        queries = [one.where(_jobs.c.project.in_(within)) for one in queries]
+    projects, users = (sorted(tx.scalars(one)) for one in queries)
     return projects, users
 
 
@@ -95,6 +99,8 @@ def _found(query: Any, wanted: Wanted) -> Any:
         query = query.where(_jobs.c.state.in_([state.value for state in wanted.states]))
     if wanted.project:
         query = query.where(_apart(_jobs.c.project) == wanted.project)
+    if wanted.within is not None:
+        query = query.where(_apart(_jobs.c.project).in_(wanted.within))
     if wanted.user:
         query = query.where(_jobs.c.user == wanted.user)
     if wanted.text:

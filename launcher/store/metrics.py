@@ -27,10 +27,7 @@ from launcher.store.intake import (
     skipped,
     spool_states,
 )
-from launcher.store.packing import (
-    Columns,
-    unpack,
-)
+from launcher.store.packing import Columns, unpack
 from launcher.store.reading import BATCHES, MainSeries, Reading, SeriesInfo, main_series, number_of
 from launcher.store.rounds import Rounds
 from launcher.store.rows import from_row

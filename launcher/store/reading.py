@@ -67,6 +67,8 @@ class SeriesInfo:
     last_step: int
     last_value: float
     kind: str = "reported"
+    source: str = ""
+    """The series that it is worked out from, if it is."""
 
 
 class Reading:

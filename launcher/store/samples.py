@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, bindparam, delete, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 
 from launcher.model.sample import SYSTEM, Sample, sample_of
 from launcher.store import dialect
@@ -61,6 +61,18 @@ class Summary:
     @property
     def mean(self) -> float:
         return self.sum / self.count
+
+
+@dataclass(frozen=True)
+class Newest:
+    """The newest point of a series, and how many it has."""
+
+    id: int
+    name: str
+    rank: int
+    count: int
+    last_at: float
+    last_value: float
 
 
 @dataclass(frozen=True)
@@ -118,6 +130,20 @@ class Samples:
         with self._database.read() as tx:
             yield SampleReading(tx, job_id)
 
+    def newest(self, job_id: str, taken: int) -> tuple[int, list[Newest]]:
+        """How many bytes of samples are taken of the job, and the newest point of each series.
+
+        None are read where `taken` is as many already.
+        """
+        total = select(func.coalesce(func.sum(_sampled.c.length), 0))
+        columns = [_series.c[name] for name in Newest.__dataclass_fields__]
+        with self._database.read() as tx:
+            now = int(tx.scalar(total.where(_sampled.c.job_id == job_id)) or 0)
+            if now == taken:
+                return now, []
+            rows = tx.execute(select(*columns).where(_series.c.job_id == job_id))
+            return now, [Newest(*row) for row in rows]
+
     def summaries(self, job_id: str, names: Collection[str] = ()) -> list[Summary]:
         """All series of the job, or those of these names, by name and rank."""
         query = select(*(_series.c[name] for name in Summary.__dataclass_fields__))
@@ -168,9 +194,9 @@ class SampleReading:
     def __init__(self, tx: Connection, job_id: str) -> None:
         self._tx, self._job_id = tx, job_id
 
-    def newest_batch(self) -> int:
-        """The cursor behind the reports that are here: samples themselves are not followed."""
-        return Reading(self._tx, self._job_id).newest_batch()
+    def reports(self) -> Reading:
+        """What the job reported, at the same moment."""
+        return Reading(self._tx, self._job_id)
 
     def series(self, names: Collection[str] = ()) -> list[SeriesInfo]:
         """The series of the job, by name and rank; steps are seconds since the epoch."""

@@ -11,10 +11,12 @@ from dataclasses import asdict
 import filled
 import pytest
 from lone_server import Site, lone_server
+from played import Played
 from playwright.sync_api import expect
 
 from launcher.client import Client
 from launcher.model.node import NodeReport
+from launcher.model.sample import Sample
 from launcher.model.wire import Hello, Report
 
 NODES = 1000
@@ -117,3 +119,22 @@ def test_a_thousand_nodes_are_drawn_at_once_and_on_a_phone(site, look, report):
     page.reload()
     paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
     assert paint < 2000
+
+
+@pytest.mark.parametrize("nodes", [2, 60])
+def test_what_nodes_do_is_drawn_also_where_each_is_small(look, nodes):
+    with lone_server(lambda _: None) as site:
+        gang = Played(site, nodes=nodes).run(resources={"workers": 1})
+        values = {"node/cpu": 40.0, "node/memory": 6e9, "node/memory_total": 8e9}
+        gang.sample(*(Sample(time.time() - 60 + 5 * step, 0, values) for step in range(12)))
+        page = look(site, "/cluster")
+        expect(page.locator(".node")).to_have_count(nodes)
+        words = page.locator(".load-words").filter(has_text=re.compile("CPU 40 %"))
+        expect(words).to_have_text("CPU 40 %" if nodes == 2 else "CPU 40 % of 1 node")
+        page.locator(".cells a").first.hover()
+        expect(page.locator("#tip")).to_contain_text("CPU 40 %, memory 75 %")
+        if nodes == 60:
+            expect(page.locator(".use rect[width='40']")).to_have_count(1)
+            page.locator(".node").last.hover()
+            expect(page.locator("#tip")).to_contain_text("node-")
+        page.goto("about:blank")

@@ -160,7 +160,7 @@ def test_five_thousand_series_are_searched_and_drawn_as_they_come_into_view(site
 
 def test_names_and_values_are_shown_whatever_they_are(site, look, of):
     page = look(site, of("odd"))
-    expect(page.locator("figure[data-drawn]")).to_have_count(4)
+    expect(page.locator("#charts figure[data-drawn]")).to_have_count(4)
     title = page.title()
     expect(page.get_by_text(filled.MARKUP, exact=True)).to_be_visible()
     expect(figure(page, "inf").locator("output")).to_have_text("-inf")

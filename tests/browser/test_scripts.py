@@ -39,6 +39,7 @@ def ask(site: Site, look: Any) -> Ask:
 def test_numbers_are_written_in_few_characters(ask):
     written = {"0.123456": "0.1235", "1200": "1200", "12345": "12.35k", "1234567": "1.235M"}
     written |= {"0.00001234": "1.23e-5", "0": "0", "-3": "-3", "1e20": "1e20"}
+    assert ask("curves", "m.short(1000, 3)") == "1000"
     assert {number: ask("curves", f"m.short({number})") for number in written} == written
 
 

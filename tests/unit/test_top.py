@@ -16,6 +16,7 @@ from launcher.views import (
     ProjectView,
     WaitingJob,
 )
+from launcher.views_measured import NodeUse
 
 
 def node(number, *, gpus=8, held=0, others=0):
@@ -102,3 +103,19 @@ def test_names_of_users_move_nothing_and_are_no_markup():
         lines = drawn(Occupancy(clusters=clusters, waiting=(WaitingJob(evil, evil),)), 120, rows)
         assert not any("\x1b" in line for line in lines)
         assert any("[red]x" in line for line in lines)
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_a_node_that_many_jobs_share_keeps_its_name_and_its_figures(width):
+    holders = tuple(
+        Holder(f"sweep-{n}-k3m9ap", "RUNNING", "ada", ranks=1, cpus=1, gpus=0) for n in range(30)
+    )
+    shared = NodeOccupancy("n1", "gpu-1", 64, 8, holders, use=NodeUse(cpu=40.0, gpu=90.0))
+    seen = ClusterOccupancy("prod", live=True, nodes=(shared, node(2)))
+    line = next(
+        line for line in drawn(Occupancy(clusters=(seen,)), width, rows=24) if "sweep-0" in line
+    )
+    assert "gpu-1" in line
+    assert "GPU 90%" in line
+    assert "30/64" in line
+    assert len(line) <= width

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -83,14 +84,16 @@ def _sums(seen: ClusterOccupancy, width: int) -> Text:
 
 
 def _lines(seen: ClusterOccupancy, width: int, *, cut: bool) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
+    table = Table(box=None, pad_edge=False, header_style="dim", expand=cut)
     has_gpus = any(node.gpus for node in seen.nodes)
     for heading in ("NODE", *(("GPUS",) if has_gpus else ()), "CPUS"):
         table.add_column(heading, no_wrap=True, overflow="ellipsis")
     has_use = width >= NARROW and any(node.use for node in seen.nodes)
     if has_use:
         table.add_column("IN USE", no_wrap=True)
-    table.add_column("HELD BY", no_wrap=cut, overflow="ellipsis" if cut else "fold")
+    # What is left: where many hold a bit of a node, the others keep their room.
+    overflow: Literal["ellipsis", "fold"] = "ellipsis" if cut else "fold"
+    table.add_column("HELD BY", no_wrap=cut, overflow=overflow, ratio=1 if cut else None)
     columns = _bar_of(width)
     for node, name in zip(seen.nodes, short_names([one.host for one in seen.nodes]), strict=True):
         bars = [bar(gpus(node), columns)] if has_gpus else []

@@ -12,7 +12,8 @@ from launcher.cli.live.lines import visible
 from launcher.client import Client
 from launcher.errors import LauncherError
 from launcher.units import format_duration, format_size
-from launcher.views import AttemptView, JobView, Memory, RankExitView
+from launcher.views import AttemptView, JobView, RankExitView
+from launcher.views_measured import Memory
 
 _TAIL_LINES = 12
 _LABEL = 14

@@ -9,8 +9,9 @@ from fastapi import APIRouter, Depends, Query
 from launcher.errors import SpecError
 from launcher.server.curve import View
 from launcher.server.curving import Chart, Choice, Curving, Kind, Told, X
-from launcher.server.routes.context import LARGEST, Answer, Here, must_be_user
+from launcher.server.routes.context import LARGEST, Answer, Asks, Here, must_be_user
 from launcher.server.routes.cursor import Cursor
+from launcher.store import jobs
 from launcher.views import as_json
 from launcher.views_curves import CurvesView
 
@@ -27,6 +28,14 @@ def list_series(here: Here, ref: str, kind: Kind = "reported") -> Answer:
     """All series of a job, by name and rank, without their points."""
     found = Curving(here.control).series(here.control.resolve(ref), kind)
     return Answer({"series": [vars(one) for one in found]})  # there may be thousands
+
+
+@router.get("/jobs/{ref}/summaries")
+def summarise(here: Here, ref: str) -> Answer:
+    """Each name in figures instead of points, of the lowest rank that reports it."""
+    return Answer(
+        {"summaries": as_json(Curving(here.control).summaries(here.control.resolve(ref)))}
+    )
 
 
 @router.get("/jobs/{ref}/curves")
@@ -57,7 +66,9 @@ def draw_curves(
 
 
 @router.get("/sparklines")
-def draw_sparklines(here: Here, job: Annotated[list[str] | None, Query()] = None) -> Answer:
+def draw_sparklines(
+    here: Here, asks: Asks, job: Annotated[list[str] | None, Query()] = None
+) -> Answer:
     """The shape of the main curve of each job: its loss, if it has one.
 
     `job`: whole ids. A job without points has no line; one that is in `later` has it next time.
@@ -65,6 +76,10 @@ def draw_sparklines(here: Here, job: Annotated[list[str] | None, Query()] = None
     asked = list(dict.fromkeys(job or ()))
     if len(asked) > _SPARKLINES:
         raise SpecError(f"{len(asked)} jobs at once; at most {_SPARKLINES} sparklines are drawn")
+    if asks.within is not None:
+        with here.control.store.read() as tx:
+            projects = jobs.projects_of(tx, asked)
+        asked = [one for one in asked if projects.get(one) in asks.within]
     found, later = here.sparklines.of(asked)
     return Answer({"sparklines": as_json(found), "later": later})
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Header, Query
 from fastapi.responses import StreamingResponse
 
 from launcher.errors import SpecError
 from launcher.server.routes import telling
-from launcher.server.routes.context import Here, LogName, must_be_user
+from launcher.server.routes.context import Asks, Here, LogName, must_be_user
 from launcher.server.routes.cursor import Cursor
 from launcher.server.routes.feeds import Feeds
 from launcher.server.routes.telling import Place, Wish
@@ -23,6 +23,7 @@ from launcher.server.routes.telling import Place, Wish
 router = APIRouter(prefix="/api/v1", tags=["jobs"], dependencies=[Depends(must_be_user)])
 
 KEEP_ALIVE_S = 10.0
+Samples = Literal["none", "all"]
 LENGTHS = "lengths"
 """In place of ranks: only how long each log is, for readers that fetch the bytes that they show."""
 
@@ -31,10 +32,13 @@ LENGTHS = "lengths"
 async def follow(
     *,
     here: Here,
+    asks: Asks,
     ref: str,
     logs: str = "all",
     stream: LogName = "log",
     metrics: str = "all",
+    name: Annotated[list[str] | None, Query()] = None,
+    samples: Samples = "none",
     tail: Annotated[int | None, Query(ge=0)] = None,
     cursor: str | None = None,
     last_event_id: Annotated[str | None, Header()] = None,
@@ -44,9 +48,14 @@ async def follow(
     `tail` is of the logs that are there at the beginning: what is written later, and what a cursor
     has to go on from, is told whole. `stream=setup` tells what is said while environments are made
     in place of what ranks print. `logs=lengths`: of every log only how long it is. `metrics`: all,
-    none or names of series as loss,accuracy, of which states then tell the newest values too.
+    none or names of series as loss,accuracy, of which states then tell the newest values too;
+    `name`: one of them, whatever is in it, as often as there are.
+
+    `samples=all`: the newest point of each series that agents measure, as `samples`. No cursor
+    says how far those were told: `again` in their place says that there are others, too.
     """
-    wish = Wish(_wanted_ranks(logs), stream, logs == LENGTHS, _wanted_names(metrics))
+    names = frozenset(name) if name else _wanted_names(metrics)
+    wish = Wish(_wanted_ranks(logs), stream, logs == LENGTHS, names, samples == "all", asks.within)
     known = cursor or last_event_id
     place = Place(Cursor.parse(known) if known else Cursor())
     job_id = await asyncio.to_thread(here.control.resolve, ref)

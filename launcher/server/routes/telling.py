@@ -10,12 +10,15 @@ from typing import Any, Literal, NamedTuple
 
 from launcher.model.gaps import StoredLog
 from launcher.server import showing
+from launcher.server.masking import Mask
 from launcher.server.routes.cursor import Cursor
 from launcher.store import Store, checkpoints, events
+from launcher.store.samples import Newest
 from launcher.views import JobView, as_json
 
 _EVENTS_A_LOOK = 1000
 _POINTS_A_MESSAGE = 2000
+_SAMPLES_A_MESSAGE = 1000
 _LOG_BYTES_A_LOOK = 2 * 1024 * 1024
 _LOG_BYTES_A_MESSAGE = 256 * 1024
 _LOG_BYTES_A_RANK = 4 * 1024
@@ -33,9 +36,20 @@ class Wish:
     """In place of logs only how long each one is."""
     names: frozenset[str] | None = None
     """Of series."""
+    samples: bool = False
+    """What agents measure, too."""
+    within: frozenset[str] | None = None
+    """The projects whose jobs may be named; None: all."""
 
     def wants_rank(self, rank: int) -> bool:
         return self.ranks is None or rank in self.ranks
+
+
+class Sampled(NamedTuple):
+    """What of the samples was told: bytes of them, and points by the id of their series."""
+
+    taken: int
+    counts: Mapping[int, int]
 
 
 @dataclass(frozen=True)
@@ -43,15 +57,18 @@ class Place:
     """How far somebody was told. `standing`: number of the standing that was told; 0: none.
 
     `lengths`: of each log, as it was told to who wants those. A new connection is told all once.
+    `sampled`: None on a new connection, which no cursor tells from where samples go on.
     """
 
     cursor: Cursor = field(default_factory=Cursor)
     standing: int = 0
     lengths: Mapping[tuple[int, int, str], int] = field(default_factory=dict)
+    sampled: Sampled | None = None
 
     def key(self) -> tuple[Any, ...]:
         """Equal for equal places."""
-        return (self.cursor.text(), self.standing, hash(tuple(self.lengths.items())))
+        taken = -1 if self.sampled is None else self.sampled.taken
+        return (self.cursor.text(), self.standing, hash(tuple(self.lengths.items())), taken)
 
 
 class Standing(NamedTuple):
@@ -81,24 +98,27 @@ class _Looking:
     def __init__(self, store: Store, job_id: str, wish: Wish, place: Place) -> None:
         self._store, self._job_id, self._wish, self._place = store, job_id, wish, place
         self._cursor = replace(place.cursor, logs=dict(place.cursor.logs))
-        self._lengths = place.lengths
+        self._lengths, self._sampled = place.lengths, place.sampled
         self._messages: list[bytes] = []
+        self._mask = Mask(store, wish.within)
 
     def look(self, standing: Standing) -> News:
         # The state was read before: what an ended job has is then complete when it is read here.
         view = standing.view
         if standing.number != self._place.standing:
-            self._tell("state", as_json(_of_interest(view, self._wish.names)))
+            shown = self._mask.view(_of_interest(view, self._wish.names))
+            self._tell("state", as_json(shown))
         parts: tuple[Callable[[], bool], ...] = (
             self._events,
             self._checkpoints,
             self._points,
+            self._samples,
             self._log_lengths if self._wish.lengths else self._logs,
         )
         more = [part() for part in parts]
         if view.is_over and not any(more):
             self._tell("end", {"state": view.state})
-        place = Place(self._cursor, standing.number, self._lengths)
+        place = Place(self._cursor, standing.number, self._lengths, self._sampled)
         return News(self._messages, place, any(more), view.is_over)
 
     # Each of these tells something, and gives whether there is more to tell already.
@@ -106,7 +126,7 @@ class _Looking:
     def _events(self) -> bool:
         with self._store.read() as tx:
             fresh = events.after(tx, self._job_id, self._cursor.events, limit=_EVENTS_A_LOOK)
-        for event in fresh:
+        for event in self._mask.events(fresh):
             self._cursor.events = event.id
             self._tell("event", showing.event(event))
         return len(fresh) == _EVENTS_A_LOOK
@@ -139,6 +159,23 @@ class _Looking:
             if shown:
                 self._tell("metrics", {"points": shown})
         return bool(fresh)
+
+    def _samples(self) -> bool:
+        if not self._wish.samples:
+            return False
+        before = self._sampled
+        known = before.counts if before else {}
+        taken, newest = self._store.samples.newest(self._job_id, before.taken if before else -1)
+        if before is None or taken != before.taken:
+            self._sampled = Sampled(taken, {one.id: one.count for one in newest})
+        fresh = [one for one in newest if one.count != known.get(one.id, 0)]
+        if fresh:
+            is_next = all(one.count == known.get(one.id, 0) + 1 for one in fresh)
+            if before is not None and is_next and len(fresh) <= _SAMPLES_A_MESSAGE:
+                self._tell("samples", {"points": [_sample(one) for one in fresh]})
+            else:  # more than the newest points is new, or so much that it is for who looks at it
+                self._tell("samples", {"again": True})
+        return False
 
     def _logs(self) -> bool:
         cursor = self._cursor
@@ -205,6 +242,11 @@ def tail(store: Store, job_id: str, wish: Wish, lines: int) -> Place:
 def log_key(attempt: int, rank: int) -> str:
     """What a cursor calls a log."""
     return f"{attempt}.{rank}"
+
+
+def _sample(one: Newest) -> dict[str, Any]:
+    value = showing.number(one.last_value)
+    return {"name": one.name, "rank": one.rank, "time": one.last_at, "value": value}
 
 
 def _of_interest(view: JobView, names: frozenset[str] | None) -> JobView:

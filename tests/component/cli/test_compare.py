@@ -3,11 +3,13 @@
 import io
 import json
 import tarfile
+from statistics import median
 
 import pytest
 
-from launcher.comparing import Compared, best, curves, metrics, rows
-from launcher.views import AttemptView, JobView, RankExitView, Series
+from launcher.comparing import Compared, best, metrics, rows
+from launcher.views import AttemptView, JobView, RankExitView
+from launcher.views_curves import SummaryView
 
 
 def job(identity, *, began=100.0, ended=160.0, spec=None, peaks=(3 * 2**20, 2**20), **more):
@@ -18,9 +20,12 @@ def job(identity, *, began=100.0, ended=160.0, spec=None, peaks=(3 * 2**20, 2**2
     return JobView(identity, name, "SUCCEEDED", **(keys | more))
 
 
-def curve(name, *values, rank=0, began=100.0, every=2.0):
-    points = ((n + 1, value, began + every * n, 1) for n, value in enumerate(values))
-    return Series(name, rank, tuple(points))
+def summary(name, *values, rank=0, began=100.0, every=2.0):
+    told = {"last": values[-1], "lowest": min(values), "highest": max(values)}
+    rate = 1 / every if len(values) > 1 else None
+    return SummaryView(
+        name, rank, len(values), began, **told, median=median(values), steps_per_s=rate
+    )
 
 
 def table(*compared):
@@ -29,12 +34,12 @@ def table(*compared):
 
 FAST = Compared(
     job("fast-aaaaaa", spec={"retries": {"max": 0}, "name": "fast"}),
-    (curve("loss", 3.0, 1.0, 2.0), curve("accuracy", 0.5, 0.9), curve("parameters", 9098.0)),
+    (summary("loss", 3.0, 1.0, 2.0), summary("accuracy", 0.5, 0.9), summary("parameters", 9098.0)),
     40,
 )
 SLOW = Compared(
     job("slow-bbbbbb", ended=220.0, spec={"retries": {"max": 3}, "name": "slow"}, peaks=(0,)),
-    (curve("loss", 3.0, 2.5, every=4.0),),
+    (summary("loss", 3.0, 2.5, every=4.0),),
 )
 
 
@@ -68,14 +73,8 @@ def test_a_job_that_runs_has_no_wall_time_yet():
 
 
 def test_rates_are_those_that_programs_tell():
-    told = Compared(job("told-eeeeee"), (curve("samples_per_s", 100.0, 300.0, 200.0),))
+    told = Compared(job("told-eeeeee"), (summary("samples_per_s", 100.0, 300.0, 200.0),))
     assert table(told, told)["samples/s"] == ["200", "200"]
-
-
-def test_a_restart_is_no_slow_step():
-    points = ((1, 1.0, 100.0, 1), (2, 1.0, 101.0, 1), (2, 1.0, 900.0, 2), (3, 1.0, 901.0, 2))
-    resumed = Compared(job("back-ffffff"), (Series("loss", 0, points),))
-    assert table(resumed, resumed)["steps/s"] == ["1", "1"]
 
 
 @pytest.mark.parametrize(
@@ -83,19 +82,17 @@ def test_a_restart_is_no_slow_step():
     [("val_loss", 1.0), ("mae", 1.0), ("error_rate", 1.0), ("accuracy", 3.0), ("mean_reward", 3.0)],
 )
 def test_the_best_of_a_loss_is_its_lowest_value_and_of_a_score_its_highest(name, top):
-    assert best(name, [2.0, 1.0, float("nan"), 3.0]) == top
+    assert best(SummaryView(name, 0, lowest=1.0, highest=3.0)) == top
 
 
 def test_metrics_that_most_jobs_have_come_first():
     assert metrics([SLOW, FAST]) == ["loss", "accuracy"]
 
 
-def test_curves_are_drawn_over_steps_or_over_the_time_since_the_first():
-    [one, other] = curves([FAST, SLOW], "loss", by_time=False)
-    assert one.points == ((1.0, 3.0), (2.0, 1.0), (3.0, 2.0))
-    [_, other] = curves([FAST, SLOW], "loss", by_time=True)
-    assert other.points == ((0.0, 3.0), (4.0, 2.5))
-    assert other.label == "slow (slow-bbbbbb)"
+@pytest.mark.parametrize("last", ["nan", "inf", None])
+def test_a_last_value_that_is_no_number_is_told_as_it_is(last):
+    odd = Compared(job("odd-gggggg"), (SummaryView("loss", 0, 3, last=last),))
+    assert table(odd, odd).get("loss", ["-"])[0] == (last or "-")
 
 
 @pytest.fixture
@@ -110,7 +107,9 @@ def two(fake):
     fake.code, fake.packages["x"] = "x", content.getvalue()
     for name in ("fast-aaaaaa", "slow-bbbbbb"):
         fake.add_job(name, "SUCCEEDED", spec={"entrypoint": "train.py", "framework": "pytorch"})
-    fake.series = [{"name": "loss", "rank": 0, "points": [[1, 2.0, 5.0, 1], [2, 1.0, 6.0, 1]]}]
+    told = {"name": "loss", "rank": 0, "count": 2}
+    fake.summaries = [told | {"last": 1.0, "lowest": 1.0, "highest": 2.0, "first_at": 5.0}]
+    fake.curves = [told | {"xs": [1.0, 2.0], "ys": [2.0, 1.0]}]
     return fake
 
 

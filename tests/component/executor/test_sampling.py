@@ -167,10 +167,11 @@ def test_a_look_that_failed_is_followed_by_another():
 
 
 def test_no_second_look_begins_while_one_hangs():
-    begun, release = [], threading.Event()
+    begun, has_begun, release = [], threading.Event(), threading.Event()
 
     def look():
         begun.append(1)
+        has_begun.set()
         release.wait(PATIENCE_S)
         return {"a": 1.0}
 
@@ -178,6 +179,7 @@ def test_no_second_look_begins_while_one_hangs():
     for _ in range(5):
         aside.ask()
         assert aside.take(0.001) == {}
+    assert has_begun.wait(PATIENCE_S)
     assert len(begun) == 1
     release.set()
     assert aside.take(PATIENCE_S) == {"a": 1.0}

@@ -21,10 +21,13 @@ def test_series_are_listed_without_their_points(server, agent, job):
             "first_step": 2,
             "last_step": 2,
             "last_value": value,
+            "source": "",
         }
         for name, value in (("acc", "nan"), ("loss", 0.5))
     ]
-    assert server.get(f"/jobs/{job}/series", kind="system")["series"] == []
+    assert "loss" not in [
+        one["name"] for one in server.get(f"/jobs/{job}/series", kind="system")["series"]
+    ]
 
 
 def test_a_job_without_points_has_no_curves(server, job):
@@ -135,3 +138,14 @@ def test_a_sparkline_shows_the_loss_and_grows(server, agent, job):
     now.now += 1.5
     (grown,) = server.get("/sparklines", job=job)["sparklines"]
     assert (grown["xs"][-1] <= 1000, grown["ys"][-1]) == (True, 0.25)
+
+
+def test_each_name_is_told_in_figures_of_the_lowest_rank_that_has_it(server, agent, job):
+    agent.points(1, 2, rank=1, loss=9.0)
+    agent.points(1, 2, 3, loss=0.5, accuracy=float("nan"))
+    found = server.get(f"/jobs/{job}/summaries")["summaries"]
+    assert [(one["name"], one["rank"], one["count"], one["last"]) for one in found] == [
+        ("accuracy", 0, 3, "nan"),
+        ("loss", 0, 3, 0.5),
+    ]
+    assert found[1]["lowest"] == found[1]["highest"] == found[1]["median"] == 0.5

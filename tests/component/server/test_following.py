@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from players import Agent, Executor, node
 
+from launcher.server.notify import job_topic
 from launcher.server.routes import feeds, follow, telling
 from launcher.server.routes.cursor import Cursor
 
@@ -116,10 +117,12 @@ def test_an_agent_hears_that_somebody_looks_on(server, agent, job):
 
 
 def test_a_follower_that_hung_up_is_forgotten(server, job):
+    notifier = server.control.notifier
+    before = set(notifier.topics())
     with server.follow(job) as stream:
         next(stream)
-        assert server.control.notifier._listeners
-    assert not server.control.notifier._listeners
+        assert job_topic(job) in notifier.topics()
+    assert set(notifier.topics()) == before
 
 
 # --- choosing ------------------------------------------------------------------------------------

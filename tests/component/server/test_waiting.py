@@ -127,7 +127,7 @@ def test_a_job_whose_other_failed_is_cancelled_and_so_is_who_waits_for_it(server
 
 def test_an_other_that_is_tried_again_is_waited_for(server, agent):
     job = server.new_job(after=agent.job)
-    ended(agent, "NODE_LOST")
+    ended(agent, "WORKER_LOST")
     assert states(server, agent.job, job) == ["STARTING", "QUEUED"]
 
 

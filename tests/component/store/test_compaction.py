@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from launcher.model.metric import MetricPoint
 from launcher.store import Store, compaction
@@ -45,7 +46,7 @@ def told(store: Store, job: str = JOB, cursor: int = 0) -> list[MetricPoint]:
 
 def rows(store: Store, job: str = JOB) -> int:
     with store.read_points() as tx:
-        found = tx.exec_driver_sql("SELECT count(*) FROM batches WHERE job_id = ?", (job,))
+        found = tx.execute(text("SELECT count(*) FROM batches WHERE job_id = :job"), {"job": job})
         return int(found.scalar() or 0)
 
 
@@ -152,3 +153,43 @@ def same(one: list[MetricPoint], other: list[MetricPoint]) -> bool:
 def shown(point: MetricPoint) -> tuple[object, ...]:
     value = "nan" if math.isnan(point.value) else point.value
     return (point.name, point.rank, point.attempt, point.step, value, point.time)
+
+
+# --- jobs that have ended ------------------------------------------------------------------------
+
+
+def test_of_a_job_that_has_ended_nothing_is_left_loose(store: Store, report_line: Line) -> None:
+    for step in range(100):
+        take(store, report_line(step, 10.0 + step, loss=1 / (step + 1), acc=0.5))
+    before, history = told(store), store.metrics.curves(JOB)
+    compacting = store.metrics.compaction
+    assert compacting.work() == 0  # too few, as long as more may come
+    assert compacting.finish(lambda _: ()) == 0
+    assert rows(store) == 200
+    assert compacting.finish(lambda jobs: jobs) == 1
+    assert rows(store) == 2
+    assert (told(store), store.metrics.curves(JOB)) == (before, history)
+    assert compacting.finish(lambda jobs: jobs) == 0
+
+
+def test_what_comes_after_the_end_is_put_together_behind_it(
+    store: Store, report_line: Line
+) -> None:
+    for first in (0, 40):
+        for step in range(first, first + 40):
+            take(store, report_line(step, loss=float(step)))
+        assert store.metrics.compaction.finish(lambda jobs: jobs) == 1
+    assert rows(store) == 2
+    assert [point.step for point in told(store)] == list(range(80))
+
+
+def test_what_lay_loose_before_a_restart_is_found(store: Store, report_line: Line) -> None:
+    for step in range(40):
+        take(store, report_line(step, loss=float(step)))
+    restarted = Compaction(store.metrics._database, store.metrics._turn)
+    assert restarted.finish(lambda jobs: jobs) == 0
+    restarted.find()
+    assert restarted.finish(lambda jobs: jobs) == 1
+    assert rows(store) == 1
+    restarted.find()
+    assert restarted.finish(lambda jobs: jobs) == 0

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -29,10 +30,10 @@ SOURCE = b"".join(
 WRITER = """
 import pathlib, random, sys
 from launcher.store import open_store
-folder, seed = sys.argv[1:]
+folder, seed, url = sys.argv[1:]
 source = pathlib.Path(folder, "source").read_bytes()
 chance = random.Random(int(seed))
-store = open_store(pathlib.Path(folder, "state"))
+store = open_store(pathlib.Path(folder, "state"), url or None)
 points = store.metrics.append("digits-k3m9ap", 1, 0, 0, b"")
 with store.begin() as tx:
     log = store.logs.append(tx, "digits-k3m9ap", 1, 0, "out", 0, b"")
@@ -48,8 +49,8 @@ while True:
 
 
 @contextmanager
-def writing(folder: Path, seed: int) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-c", WRITER, str(folder), str(seed)]
+def writing(folder: Path, seed: int, url: str | None) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", WRITER, str(folder), str(seed), url or ""]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield process
@@ -62,27 +63,28 @@ def writing(folder: Path, seed: int) -> Iterator[subprocess.Popen[str]]:
     [(0, 2), *(pytest.param(seed, 3, marks=pytest.mark.slow) for seed in range(1, 10))],
 )
 def test_nothing_is_lost_or_doubled_by_kills_at_any_moment(
-    tmp_path: Path, make_job: Callable[..., Job], seed: int, rounds: int
+    tmp_path: Path, make_job: Callable[..., Job], databases: Any, seed: int, rounds: int
 ) -> None:
+    url = databases.url_of(tmp_path / "state")
     (tmp_path / "source").write_bytes(SOURCE)
-    _prepare(tmp_path, make_job)
+    _prepare(tmp_path, url, make_job)
     chance = Random(seed)
     for round_ in range(rounds):
-        acknowledged = _write_and_kill(tmp_path, chance, seed * 10 + round_)
-        _check(tmp_path, *acknowledged)
-    _finish(tmp_path)
+        acknowledged = _write_and_kill(tmp_path, url, chance, seed * 10 + round_)
+        _check(tmp_path, url, *acknowledged)
+    _finish(tmp_path, url)
 
 
-def _prepare(folder: Path, make_job: Callable[..., Job]) -> None:
-    store = open_store(folder / "state")
+def _prepare(folder: Path, url: str | None, make_job: Callable[..., Job]) -> None:
+    store = open_store(folder / "state", url)
     with store.begin() as tx:
         jobs.insert(tx, make_job(), None)
     store.close()
 
 
-def _write_and_kill(folder: Path, chance: Random, seed: int) -> tuple[int, int]:
+def _write_and_kill(folder: Path, url: str | None, chance: Random, seed: int) -> tuple[int, int]:
     """Kill the writer after some of its words; gives the lengths that it told last."""
-    with writing(folder, seed) as process:
+    with writing(folder, seed, url) as process:
         assert process.stdout is not None
         told = "0 0"
         for _ in range(chance.randrange(1, 40)):
@@ -95,8 +97,8 @@ def _write_and_kill(folder: Path, chance: Random, seed: int) -> tuple[int, int]:
     return int(points), int(log)
 
 
-def _check(folder: Path, points: int, log: int) -> None:
-    store = open_store(folder / "state")
+def _check(folder: Path, url: str | None, points: int, log: int) -> None:
+    store = open_store(folder / "state", url)
     length = store.metrics.append(JOB, 1, 0, 0, b"")
     with store.read() as tx:
         ((_, _, _, log_length, _),) = store.logs.streams(tx, JOB)
@@ -109,9 +111,9 @@ def _check(folder: Path, points: int, log: int) -> None:
     assert content == SOURCE[:log_length]
 
 
-def _finish(folder: Path) -> None:
+def _finish(folder: Path, url: str | None) -> None:
     """Send everything once more, as a sender does that was never answered."""
-    store = open_store(folder / "state")
+    store = open_store(folder / "state", url)
     assert store.metrics.append(JOB, 1, 0, 0, SOURCE) == len(SOURCE)
     with store.begin() as tx:
         assert store.logs.append(tx, JOB, 1, 0, "out", 0, SOURCE) == len(SOURCE)

@@ -119,6 +119,7 @@ def test_projects_and_users_are_told_once_each(store):
     assert users == ["100%", "a_c", "ada", "bob"]
 
 
+@pytest.mark.on_sqlite
 @pytest.mark.parametrize(
     "wanted", [WHOLE, Wanted(user="ada"), Wanted(project="x"), Wanted(text="b")]
 )

@@ -21,10 +21,17 @@ import { duration } from "./time.js";
  */
 
 const AXIS_WIDTH = 56;
+/** Pixels of a character, about, and what stands beside it. */
+const [CHARACTER, BESIDE] = [6.2, 12];
 /** Pixels beside the cursor. */
 const NEAR = 6;
 const FAINT_UP_TO = 6;
-const MARKS = { restart: "--mark-restart", resize: "--mark-resize", checkpoint: "--mark-checkpoint" };
+const MARKS = {
+  restart: "--mark-restart", resize: "--mark-resize", checkpoint: "--mark-checkpoint", straggler: "--mark-straggler",
+};
+
+/** Charts stand in line, but for those whose words are long. @param {string[]|null} words */
+const yWidth = (_, words) => Math.max(AXIS_WIDTH, BESIDE + CHARACTER * Math.max(0, ...(words ?? []).map((text) => text?.length ?? 0)));
 
 export class Chart {
   /**
@@ -85,7 +92,7 @@ export class Chart {
   }
 
   #keys(curves) {
-    return curves.map((curve) => curve.key).join("\n");
+    return curves.map((curve) => `${curve.key} ${curve.isSlow ? "slow" : ""}`).join("\n");
   }
 
   #make() {
@@ -112,7 +119,7 @@ export class Chart {
     const paint = getComputedStyle(this.figure);
     const line = (index, faint) => ({
       stroke: ink(`--series-${colourOf(this.curves, index)}`),
-      width: faint || this.curves.length > MANY ? 1 : 1.5,
+      width: this.curves[index].isSlow ? 2.5 : faint || this.curves.length > MANY ? 1 : 1.5,
       alpha: faint ? 0.25 : 1,
       points: { show: faint ? false : this.#hasFewPoints },
       ...((this.curves[index].colour ?? index) >= COLOURS && { dash: [6, 4] }),
@@ -140,7 +147,7 @@ export class Chart {
       },
       axes: [
         { ...axis, size: 24, gap: 4, space: 70, ...this.#xTicks() },
-        { ...axis, size: AXIS_WIDTH, gap: 6, space: 34, values: this.#yTicks, ...(this.unit.steps && !this.view.log && { incrs: this.unit.steps }) },
+        { ...axis, size: yWidth, gap: 6, space: 34, values: this.#yTicks, ...(this.unit.steps && !this.view.log && { incrs: this.unit.steps }) },
       ],
       series: [{}, ...faint, ...indices.map((index) => line(index, false))],
       cursor: {

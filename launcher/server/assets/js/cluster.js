@@ -11,6 +11,9 @@ const ANYWAY_MS = 10_000;
 const LOAD_EVERY_MS = 15_000;
 const MINUTES = 60;
 
+/** @type {Map<string, string>} what each node did last, in words, by its id */
+const uses = new Map();
+
 const place = () => /** @type {HTMLElement} */ (document.getElementById("cluster"));
 
 // --- up to date ---------------------------------------------------------------------------------
@@ -29,7 +32,10 @@ const changed = throttled(refresh, REFRESH_MS);
 /** What holds a cell, as lines of text. @param {Element} cell */
 function words(cell) {
   const link = cell.closest("a");
-  const here = part(cell);
+  const node = /** @type {HTMLElement | null} */ (cell.closest(".node"));
+  const use = uses.get(node?.dataset.node ?? "") ?? "";
+  if (cell === node) return [node.dataset.label ?? "", use];
+  const here = [part(cell), use].filter(Boolean).join(" · ");
   if (!link) return ["Others than jobs of this server", here];
   const tenant = /** @type {HTMLElement | null} */ (document.querySelector(`a[data-tenant][href="${CSS.escape(hrefOf(link))}"]`));
   const { state = "", user = "", project = "" } = tenant?.dataset ?? {};
@@ -79,7 +85,7 @@ let told = null;
 /** @param {Event} event */
 function pointed(event) {
   const target = event.target instanceof Element ? event.target : null;
-  const cell = target?.closest(".cells a, .stranger, .tenants a") ?? null;
+  const cell = target?.closest(".cells a, .stranger, .tenants a, [data-roomy=no] .node") ?? null;
   if (cell === told) return;
   told = cell;
   tell(cell);
@@ -88,29 +94,55 @@ function pointed(event) {
 // --- loads --------------------------------------------------------------------------------------
 
 async function drawLoads() {
-  if (document.hidden || !place().querySelector(".loads")) return;
-  const load = await get(`/nodes/load?minutes=${MINUTES}`);
-  const from = load.now - MINUTES * 60;
+  if (document.hidden || !place().querySelector(".node")) return;
+  const isSmall = Boolean(place().querySelector(".loads-all"));
+  const load = await get(`/nodes/load?minutes=${MINUTES}&nodes=${isSmall ? "newest" : "all"}`);
+  const [from, to] = [load.now - MINUTES * 60, load.now];
   for (const cluster of load.clusters) {
-    for (const node of cluster.nodes) drawNode(node, from, load.now, load.step_s);
+    const { mean } = cluster;
+    drawLoad(`loads-of-${cluster.name}`, mean, 100, [from, to, load.step_s], ` of ${plural(mean.nodes.at(-1), "node")}`);
+    for (const node of cluster.nodes) {
+      drawLoad(`loads-${node.node_id}`, node, node.memory_total, [from, to, load.step_s]);
+      tellUse(node);
+    }
   }
 }
 
-/** @param {any} node @param {number} from @param {number} to @param {number} step */
-function drawNode(node, from, to, step) {
-  const box = document.getElementById(`loads-${node.node_id}`);
-  if (!box || !node.xs.length) return;
+/**
+ * @param {string} id @param {any} load @param {number} memory how much there is
+ * @param {[number, number, number]} times from, to and between two points
+ * @param {string} [of] whose it is
+ */
+function drawLoad(id, load, memory, [from, to, step], of = "") {
+  const box = document.getElementById(id);
+  if (!box || !load.xs.length) return;
   box.hidden = false;
   const labels = box.querySelectorAll(".load-words");
   box.querySelectorAll("svg").forEach((svg, at) => {
-    const kind = svg.dataset.load ?? "";
-    const most = kind === "memory" ? node.memory_total : 100;
-    const values = most ? node[kind] : [];
-    svg.querySelector("path")?.setAttribute("d", area(node.xs, values, from, to, most, step));
-    const last = values.findLast((/** @type {number | null} */ value) => value !== null);
-    const title = { gpu: "GPU", cpu: "CPU", memory: "memory" }[kind];
-    labels[at].textContent = last === undefined ? "" : `${title} ${Math.round((last / most) * 100)} %`;
+    const kind = /** @type {"gpu" | "cpu" | "memory"} */ (svg.dataset.load);
+    const most = kind === "memory" ? memory : 100;
+    const values = most ? load[kind] : [];
+    svg.querySelector("path")?.setAttribute("d", area(load.xs, values, from, to, most, step));
+    const last = newest(values);
+    labels[at].textContent = last === undefined ? "" : `${TITLES[kind]} ${Math.round((last / most) * 100)} %${of}`;
   });
+}
+
+/** @param {number} count @param {string} what */
+const plural = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
+
+const TITLES = { gpu: "GPU", cpu: "CPU", memory: "memory" };
+
+/** @param {(number | null)[]} values @returns {number | undefined} */
+const newest = (values) => values.findLast((value) => value !== null) ?? undefined;
+
+/** What a node did last: in words, and as a bar where there is no room for more. @param {any} node */
+function tellUse(node) {
+  const [gpu, cpu, memory] = [newest(node.gpu), newest(node.cpu), newest(node.memory)];
+  const parts = { gpu, cpu, memory: memory === undefined ? memory : (memory / node.memory_total) * 100 };
+  const told = Object.entries(parts).filter(([, value]) => value !== undefined);
+  uses.set(node.node_id, told.map(([kind, value]) => `${TITLES[/** @type {"gpu"} */ (kind)]} ${Math.round(value ?? 0)} %`).join(", "));
+  document.querySelector(`#use-${CSS.escape(node.node_id)} rect`)?.setAttribute("width", String(gpu ?? cpu ?? 0));
 }
 
 /**
@@ -144,7 +176,7 @@ function step(by) {
   const next = nodes[Math.min(Math.max(at + by, 0), nodes.length - 1)];
   if (!(next instanceof HTMLElement)) return;
   next.focus();
-  told = next.querySelector(".cells a, .stranger");
+  told = next.querySelector(".cells a, .stranger") ?? next;
   tell(told);
 }
 

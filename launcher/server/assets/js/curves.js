@@ -7,6 +7,7 @@
  * @property {number[]} xs ascending; values may come twice
  * @property {(number|null)[]} ys null where a value is no number
  * @property {[number, string][]} odd what those are: nan, inf or -inf
+ * @property {boolean} [isSlow] of a rank that is slower than the others
  */
 
 /**
@@ -89,7 +90,7 @@ export function short(value, digits = 4) {
   for (const [unit, sign] of [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e4, "k"]]) {
     if (size >= unit) return plain((value / (sign === "k" ? 1e3 : unit)).toPrecision(digits)) + sign;
   }
-  return plain(value.toPrecision(digits));
+  return plain(value.toPrecision(size >= 1000 ? Math.max(digits, 4) : digits));
 }
 
 function plain(text) {

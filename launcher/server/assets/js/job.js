@@ -6,6 +6,7 @@ import { short } from "./curves.js";
 import { listen, throttled } from "./live.js";
 import { Logs } from "./logs.js";
 import { morph } from "./morph.js";
+import { Pace, STEP_TIME } from "./pace.js";
 import { Section, WIDTH } from "./section.js";
 import { startTools, tellTools } from "./tools.js";
 import { duration, writeTimes } from "./time.js";
@@ -15,8 +16,6 @@ import { keepView, readView } from "./view.js";
 const PARTS = ["job-head", "job-rest", "events"];
 const ANEW_MS = 700;
 const TIMELINE_MS = 15_000;
-/** Agents sample as often; the stream does not tell of it. */
-const SAMPLED_MS = 5000;
 /** Of more series than this only those are followed that are drawn. */
 const FOLLOWED = 200;
 const FOLLOW_ANEW_MS = 1000;
@@ -26,6 +25,7 @@ const id = root.dataset.id;
 const path = `/jobs/${encodeURIComponent(id)}`;
 const view = readView(["step", "time"]);
 const logs = new Logs(path);
+const pace = new Pace();
 
 // --- charts ----------------------------------------------------------------------------------------
 
@@ -73,6 +73,7 @@ async function loadSeries(section, kind) {
     const { series } = await get(`${path}/series?kind=${kind}`);
     section.search = view.search;
     section.setSeries(series);
+    pace.know(series);
   } catch (error) {
     toast(error.message, { hint: error.hint, isError: true });
   }
@@ -95,6 +96,8 @@ let told = "";
 let attempts = "";
 let stream = null;
 let followed = "";
+/** All of a job that has ended. */
+let isTold = false;
 let cursor = root.dataset.cursor;
 
 const anew = throttled(async () => {
@@ -109,33 +112,52 @@ const anew = throttled(async () => {
 }, ANEW_MS);
 
 function follow() {
-  const wanted = wantedNames();
-  if (stream && wanted === followed) return;
+  if (isTold) return;
+  const query = wanted();
+  if (stream && String(query) === followed) return;
   stream?.close();
-  followed = wanted;
-  const query = new URLSearchParams({ logs: "lengths", metrics: wanted });
+  followed = String(query);
   const keep = (act) => (data, now) => { cursor = now; act(data); };
   stream = listen(`/api/v1${path}/follow?${query}`, {
     state: keep(tellState),
-    event: keep(anew),
+    event: keep((event) => {
+      anew();
+      if (event.kind.startsWith("straggler")) sampled.ask(STEP_TIME);
+    }),
     checkpoint: keep(anew),
     metrics: keep(({ points }) => report(points)),
+    samples: keep(({ points, again }) => (again ? loadSampled() : measure(points))),
     lengths: keep(({ logs: lengths }) => logs.grow(lengths)),
     end: keep(end),
   }, { cursor, over: "end" });
 }
 
-/** @returns {string} as `follow` takes it */
-function wantedNames() {
-  if (reported.charts.size <= FOLLOWED) return "all";
-  const names = reported.drawn;
-  if (!names.length) return "none";
-  return names.some((name) => !name || name.includes(",")) ? "all" : names.join(",");
+/** @returns {URLSearchParams} as `follow` takes it */
+function wanted() {
+  const query = new URLSearchParams({ logs: "lengths", samples: "all" });
+  if (reported.charts.size <= FOLLOWED) return query;
+  const names = new Set(reported.drawn);
+  if (sampled.drawn.includes(STEP_TIME)) for (const name of pace.sources.values()) names.add(name);
+  if (!names.size) query.set("metrics", "none");
+  for (const name of names) query.append("name", name);
+  return query;
 }
 
 function report(points) {
   reported.report(points);
+  sampled.report(pace.take(points));
   tellEmpty();
+}
+
+function measure(points) {
+  sampled.report(points);
+  tellEmpty();
+}
+
+/** More was sampled than the stream tells. */
+async function loadSampled() {
+  await loadSeries(sampled, "system");
+  sampled.refresh();
 }
 
 function tellState(job) {
@@ -168,6 +190,7 @@ function tellProgress(progress, state) {
 }
 
 function end() {
+  isTold = true;
   root.dataset.over = "yes";
   anew();
 }
@@ -183,6 +206,8 @@ const actions = {
     });
     if (yes) await attempt(() => post(`${path}/cancel`), "The job is being cancelled");
   },
+  hold: () => order("hold", "Held: it is not started before it is released"),
+  release: () => order("release", "Released"),
   retry: async () => {
     if (await attempt(() => post(`${path}/retry`), "Queued again") && root.dataset.over === "yes") {
       location.reload();
@@ -206,6 +231,15 @@ const actions = {
     if (yes) await again({ from_job: `${id}@${step}` });
   },
 };
+
+/** @param {"hold"|"release"} verb @param {string} done what to say when it worked */
+async function order(verb, done) {
+  const told = await attempt(() => post(`/queue/${verb}`, { jobs: [id] }));
+  const problem = told?.outcomes[0];
+  if (problem?.problem) toast(problem.problem, { hint: problem.hint, isError: true });
+  else if (told) toast(done);
+  anew();
+}
 
 /** @param {Record<string, unknown>} changes of the spec */
 async function again(changes) {
@@ -242,6 +276,4 @@ await loadSeries(reported, "reported");
 follow();
 // Which charts are drawn changes as the reader scrolls; the stream tells of those from then on.
 setInterval(() => reported.charts.size > FOLLOWED && follow(), FOLLOW_ANEW_MS);
-const whileItLives = (act) => () => root.dataset.over === "no" && !document.hidden && act();
-setInterval(whileItLives(anew), TIMELINE_MS);
-setInterval(whileItLives(() => (sampled.isEmpty ? loadSeries(sampled, "system") : sampled.refresh())), SAMPLED_MS);
+setInterval(() => root.dataset.over === "no" && !document.hidden && anew(), TIMELINE_MS);

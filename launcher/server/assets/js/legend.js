@@ -26,7 +26,7 @@ export class Legend {
     this.curves = curves;
     const cells = this.isSummed
       ? ["min", "median", "max"].map((label) => legendCell(label))
-      : curves.map((curve, index) => legendCell(curve.label, colourOf(curves, index)));
+      : curves.map((curve, index) => legendCell(curve.label, colourOf(curves, index), curve.isSlow));
     this.place.toggleAttribute("data-bare", !this.isSummed && curves.length > NAMED);
     this.place.replaceChildren(...cells.map((cell) => cell.item));
     this.cells = cells.map((cell) => cell.value);
@@ -48,7 +48,7 @@ export class Legend {
       ? summed(columns, index).map((value) => (value === undefined ? "" : this.unit.write(value)))
       : columns.map((_, at) => this.#value(xs, columns, at, index));
     this.cells.forEach((cell, at) => { cell.textContent = told[at]; });
-    this.note.textContent = index === null ? this.#oddWords() : this.#words(xs, columns, index, axis, marks);
+    this.note.textContent = index === null ? this.#usualWords() : this.#words(xs, columns, index, axis, marks);
   }
 
   #words(xs, columns, index, axis, marks) {
@@ -57,9 +57,12 @@ export class Legend {
     return [...nearest, WORDS[axis](xs[index]), ...new Set(marks.map((mark) => mark.text || mark.kind))].join(" · ");
   }
 
-  #oddWords() {
+  #usualWords() {
     const odd = this.curves.flatMap((curve) => curve.odd);
-    return odd.length ? `${odd.length} × ${[...new Set(odd.map(([, kind]) => kind))].join(", ")}` : "";
+    const words = odd.length ? [`${odd.length} × ${[...new Set(odd.map(([, kind]) => kind))].join(", ")}`] : [];
+    const slow = this.curves.filter((curve) => curve.isSlow).map((curve) => curve.rank);
+    if (slow.length) words.push(`slow: ${slow.length > 1 ? "ranks" : "rank"} ${slow.join(", ")}`);
+    return words.join(" · ");
   }
 
   #value(xs, columns, at, index) {
@@ -86,10 +89,11 @@ function summed(columns, index) {
   return [values[0], values[values.length >> 1], values.at(-1)];
 }
 
-/** @param {string} label @param {number} [colour] */
-function legendCell(label, colour) {
+/** @param {string} label @param {number} [colour] @param {boolean} [isSlow] */
+function legendCell(label, colour, isSlow = false) {
   const item = document.createElement("span");
   item.className = "legend-item";
+  item.toggleAttribute("data-slow", isSlow);
   if (colour !== undefined) {
     const swatch = document.createElement("i");
     swatch.className = "swatch";

@@ -28,6 +28,7 @@ export class Logs {
 
   /** How long each log is now. @param {[number, number, string, number][]} told */
   grow(told) {
+    if (told.length) part("frame").removeAttribute("data-empty");
     for (const [attempt, rank, stream, length] of told) this.lengths.set(`${attempt}.${rank}.${stream}`, length);
     this.#offer();
     const length = this.lengths.get(this.shown);
@@ -40,10 +41,18 @@ export class Logs {
     this.#offer();
   }
 
-  /** Show the log of a rank. */
+  /** Show the end of a rank's log, if it has said anything: there stands why it failed. */
   show(attempt, rank, stream = "log") {
+    const key = `${attempt}.${rank}.${stream}`;
+    if (!this.lengths.has(key)) return;
     this.isChosen = true;
-    this.#open(`${attempt}.${rank}.${stream}`);
+    part("follow").checked = true;
+    if (part("search").value) {
+      part("search").value = "";
+      this.#find();
+    }
+    if (key === this.shown) this.view.toEnd();
+    else this.#open(key);
   }
 
   // --- which one -----------------------------------------------------------------------------------
@@ -162,7 +171,7 @@ export class Logs {
 
   #tellFound() {
     const { search } = this;
-    if (search && this.match < 0 && search.lines.length) this.#jump(1, !part("follow").checked);
+    if (search && this.match < 0 && search.lines.length) this.#jump(1);
     const count = search?.lines.length ?? 0;
     const all = `${count.toLocaleString("en")}${search?.isFull ? "+" : ""}`;
     const place = this.match < 0 ? "" : `${(this.match + 1).toLocaleString("en")} of `;
@@ -171,9 +180,9 @@ export class Logs {
   }
 
   /** @param {1|-1} direction */
-  #jump(direction, isFromTop = false) {
+  #jump(direction) {
     if (!this.search?.lines.length) return;
-    const from = this.match >= 0 ? this.search.lines[this.match] : isFromTop ? -1 : -1;
+    const from = this.match >= 0 ? this.search.lines[this.match] : -1;
     this.match = this.search.beside(from, direction);
     part("follow").checked = false;
     this.view.toLine(this.search.lines[this.match]);

@@ -47,6 +47,7 @@ const UNITS = [
   [/\/(cpu|utilization)/, { write: (value, digits) => `${short(value, digits)} %`, fromZero: true }],
   [/\/power/, { write: (value, digits) => `${short(value, digits)} W`, fromZero: true }],
   [/\/temperature/, { write: (value, digits) => `${short(value, digits)} °C` }],
+  [/\/step_time/, { write: (value, digits) => `${short(value, digits)} s`, fromZero: true }],
   [/\/(load|processes)/, { write: short, fromZero: true }],
 ];
 /** @type {Unit} */

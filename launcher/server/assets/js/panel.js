@@ -3,6 +3,7 @@
 import { Chart } from "./chart.js";
 import { append, spread } from "./curves.js";
 import { unitOf } from "./naming.js";
+import { STEP_TIME } from "./pace.js";
 
 const RANKS = 32;
 const ASK_AGAIN_MS = 1500;
@@ -30,6 +31,7 @@ export class Panel {
     /** @type {object[]} reported while the answer was on its way */
     this.late = [];
     this.asksAgain = 0;
+    /** @type {Set<number>} ranks that are told apart, and so always drawn */ this.slow = new Set();
   }
 
   /** It is near what is looked at. */
@@ -54,7 +56,8 @@ export class Panel {
     this.isWaiting = true;
     this.late = [];
     const all = [...new Set([...this.series.values()].flat())].sort((one, other) => one - other);
-    const ranks = spread(all, Math.max(2, Math.floor(RANKS / this.series.size)));
+    const some = spread(all, Math.max(2, Math.floor(RANKS / this.series.size)));
+    const ranks = [...new Set([...some, ...all.filter((rank) => this.slow.has(rank))])];
     const turn = (this.turn = (this.turn ?? 0) + 1);
     this.section.asking.want({
       title: this.title,
@@ -66,13 +69,16 @@ export class Panel {
     });
   }
 
-  #take({ curves, marks }) {
+  #take({ curves, marks: all }) {
     this.isWaiting = false;
+    const marks = all.filter((mark) => mark.kind !== "straggler" || this.title === STEP_TIME);
+    this.slow = new Set(marks.filter((mark) => mark.kind === "straggler").map((mark) => mark.rank));
     this.curves = curves.map((curve) => ({
       key: `${curve.name} ${curve.rank} ${curve.job ?? ""}`,
       name: curve.name,
       rank: curve.rank,
       label: this.section.label(curve, curves),
+      isSlow: this.slow.has(curve.rank),
       colour: curve.colour,
       job: curve.job,
       xs: [...curve.xs],
@@ -80,6 +86,7 @@ export class Panel {
       odd: curve.odd.map((one) => [...one]),
     }));
     this.marks = marks;
+    if ([...this.slow].some((rank) => !curves.some((curve) => curve.rank === rank))) this.#askSoon();
     const late = this.late;
     this.late = [];
     for (const point of late) this.#add(point, true);

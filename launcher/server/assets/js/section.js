@@ -36,6 +36,7 @@ export class Section {
   setSeries(series) {
     this.charts = new Map();
     for (const one of series) this.#know(one);
+    for (const [title, panel] of this.panels) panel.series = this.charts.get(title) ?? panel.series;
     this.draw();
   }
 
@@ -77,9 +78,15 @@ export class Section {
     for (const panel of this.panels.values()) if (panel.isAsked) panel.ask();
   }
 
-  /** What is in view may have grown where nobody tells of it. */
+  /** More has come than anybody told of. */
   refresh() {
-    for (const panel of this.panels.values()) if (panel.isNear) panel.ask();
+    for (const panel of this.panels.values()) if (panel.isAsked) panel.ask();
+  }
+
+  /** @param {string} title of the chart that is to be asked for anew, if it is drawn */
+  ask(title) {
+    const panel = this.panels.get(title);
+    if (panel?.isAsked) panel.ask();
   }
 
   /** How it is looked at has changed. */
