@@ -11,7 +11,7 @@ SPREAD = -n logical --maxprocesses 4
 IN_TWO = -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-apart test-frameworks test-browser test-horovod test-all horovod lint types format docs golden bench compare pictures gpu-check clean distclean
+.PHONY: help run test test-apart test-postgresql test-frameworks test-browser test-horovod test-all horovod lint types format docs golden manifests bench compare pictures gpu-check clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' Makefile
@@ -27,11 +27,16 @@ test: $(VENV)/.installed-dev ## unit, component and integration tests, 9 minutes
 test-apart: $(VENV)/.installed-dev $(VENV)/.ray-head ## attached clusters, two machines, rough programs, full disks: 7 minutes
 	$(BIN)/python -m pytest tests/integration -m "apart and not slow"
 
+test-postgresql: $(VENV)/.installed-dev ## store and server on a real PostgreSQL: 2 minutes; install Debian's before
+	$(BIN)/python -m pytest tests/component/store tests/component/server --database postgresql \
+	  -m "not slow" $(SPREAD)
+
 test-frameworks: $(VENV)/.all-cpu ## programs that train, in every framework: 7 minutes
 	$(BIN)/python -m pytest tests/frameworks -m "not slow"
 
 test-all: $(VENV)/.all-cpu $(VENV)/.ray-head $(VENV)/.browser ## the same, and the long forms
 	$(BIN)/python -m pytest tests/unit tests/component $(SPREAD) --hypothesis-profile=thorough
+	$(BIN)/python -m pytest tests/component/store tests/component/server --database postgresql $(SPREAD)
 	$(BIN)/python -m pytest tests/integration -m "not apart" $(IN_TWO)
 	$(BIN)/python -m pytest tests/integration -m apart
 	$(BIN)/python -m pytest tests/frameworks
@@ -67,6 +72,9 @@ docs: $(VENV)/.installed-dev ## write anew what is made from the code: job-spec.
 golden: $(VENV)/.installed-dev ## write the golden answers to mistakes anew; read what differs
 	GOLDEN=write $(BIN)/python -m pytest -q -p no:randomly tests/component/server/test_mistakes.py \
 	  tests/unit/spec/test_mistaken_keys.py tests/unit/spec/test_bad_specs.py
+
+manifests: $(VENV)/.installed-dev ## render k8s/examples and the chart's golden files anew
+	GOLDEN=write $(BIN)/python -m pytest -q -p no:randomly tests/component/k8s/test_chart_golden.py
 
 bench: $(VENV)/.installed-dev ## measure for three quarters of an hour; prints a section of docs/benchmarks.md
 	$(BIN)/python benchmarks/run_all.py

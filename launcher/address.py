@@ -11,12 +11,17 @@ from typing import Protocol
 from launcher.contexts import load_contexts
 from launcher.errors import UnreachableError
 from launcher.transport import Connection
+from launcher.trust import own_ca, read_ca
 
 
 class Address(Protocol):
     """Connects to a server, as often as somebody needs a connection of his own."""
 
     def connect(self) -> Connection: ...
+
+
+TAKEN_OVER_S = 20.0
+"""Of several servers another one has taken over by then (docs/postgresql.md)."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +31,14 @@ class NamedServer:
     url: str
     token: str | None = None
     context: str = ""
+    ca: str | None = None
+    """Certificates that are believed, as LAUNCHER_CA names them, which goes before these."""
 
     def connect(self) -> Connection:
         named = f"context {self.context}" if self.context else "LAUNCHER_SERVER"
         hint = f"check {named}, and that the server runs"
-        return Connection(self.url, self.token, hint=hint)
+        ca = own_ca() or read_ca(self.ca or "", named)
+        return Connection(self.url, self.token, patience_s=TAKEN_OVER_S, hint=hint, ca=ca)
 
 
 @dataclass(frozen=True)
@@ -90,7 +98,7 @@ def find_server(url: str | None = None, token: str | None = None) -> NamedServer
         return NamedServer(url, token)
     chosen = load_contexts().chosen
     if chosen is not None:
-        return NamedServer(chosen.server, token or chosen.token, chosen.name)
+        return NamedServer(chosen.server, token or chosen.token, chosen.name, chosen.ca)
     return OwnServer(state_dir(), token)
 
 

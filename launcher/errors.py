@@ -4,7 +4,9 @@
     ├── SpecError (2)          the spec, its files or a flag is wrong: every complaint at once
     ├── NotFoundError (3)      no such job, checkpoint, cluster
     ├── UnreachableError (4)   the server or the cluster does not answer
+    │   ├── TryAgainError (4)      not just now: it goes on by itself in a moment
     │   └── UnauthorizedError (4)  it answers, and refuses the token
+    │       └── ForbiddenError (4)     it knows the token, whose user may not do that
     ├── DiskFullError (1)      the disk of the server, or of this machine, has no room
     ├── ConflictError (5)      the state of the thing forbids it: already ended, name taken
     └── JobFailedError (1)     the job itself failed; JobCancelledError (6): it was cancelled
@@ -54,8 +56,16 @@ class UnreachableError(LauncherError):
     exit_code = 4
 
 
+class TryAgainError(UnreachableError):
+    """Not just now: the server, or its database, changes hands. It goes on by itself."""
+
+
 class UnauthorizedError(UnreachableError):
     """The server answers, and refuses the token."""
+
+
+class ForbiddenError(UnauthorizedError):
+    """The server knows who asks, who may not do that."""
 
 
 class DiskFullError(LauncherError):

@@ -13,6 +13,7 @@ import json as json_
 import os
 import select
 import socket
+import ssl
 import time
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,12 +25,14 @@ from launcher import __version__
 from launcher.errors import (
     ConflictError,
     DiskFullError,
+    ForbiddenError,
     LauncherError,
     NotFoundError,
     SpecError,
     UnauthorizedError,
     UnreachableError,
 )
+from launcher.trust import context, own_ca, tls_fault
 
 T = TypeVar("T")
 Body = bytes | IO[bytes] | Iterable[bytes]
@@ -41,13 +44,13 @@ CLUSTERS = "X-Launcher-Clusters"
 CONNECT_TIMEOUT_S = 10.0
 """A machine that is there accepts a connection at once; requests may take far longer."""
 _BLOCK = 64 * 1024
-_PAUSE_S = 0.2
+_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
 _REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _BY_STATUS: dict[int, type[LauncherError]] = {
     400: SpecError,
     401: UnauthorizedError,
-    403: UnauthorizedError,
+    403: ForbiddenError,
     404: NotFoundError,
     409: ConflictError,
     413: SpecError,
@@ -89,7 +92,10 @@ class Connection:
         base_url: `http://host:port`, or https; a path in it comes before the path of each request.
         token: sent as bearer token, if there is one.
         timeout_s: how long the server may be silent; each request may have another limit.
+        patience_s: how long to ask again while the answer is "not just now", as of several servers
+            while another one of them takes over. Who asks again by himself has none.
         hint: the next step to tell when the server cannot be reached.
+        ca: certificates as PEM that are believed beside the system's; default: LAUNCHER_CA's.
     """
 
     def __init__(
@@ -98,13 +104,15 @@ class Connection:
         token: str | None = None,
         timeout_s: float = 30.0,
         *,
+        patience_s: float = 0.0,
         hint: str = "check that the server runs and that this machine can reach it",
+        ca: str | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
-        self.timeout_s = timeout_s
+        self.timeout_s, self._patience_s = timeout_s, patience_s
         self._token = token
         self._hint = hint
-        self._route = _Route.of(self.base_url)
+        self._route = _Route.of(self.base_url, ca)
         self._kept: http.client.HTTPConnection | None = None
         self.notice = ""
         """What the server wants everybody to hear, by its newest answer."""
@@ -147,13 +155,18 @@ class Connection:
         if repeatable is None:
             repeatable = method in _REPEATABLE or "Idempotency-Key" in sent
         limit_s = self.timeout_s if timeout_s is None else timeout_s
-        with self._told(limit_s):
-            answer = self._exchange(_Request(method, path, sent, body), limit_s, repeatable)
-            response = Response(answer.status, answer.headers, answer.read())
-        self._hear(answer.headers)
-        if answer.will_close:
-            self.close()
-        return _checked(response, self.base_url)
+        start, give_up = _position(body), time.monotonic() + self._patience_s
+        while True:
+            with self._told(limit_s):
+                answer = self._exchange(_Request(method, path, sent, body), limit_s, repeatable)
+                response = Response(answer.status, answer.headers, answer.read())
+            self._hear(answer.headers)
+            if answer.will_close:
+                self.close()
+            pause_s = _asked_again_in(response, give_up)
+            if pause_s is None or not _rewind(body, start):
+                return _checked(response, self.base_url)
+            time.sleep(pause_s)
 
     @contextlib.contextmanager
     def stream(
@@ -179,17 +192,32 @@ class Connection:
             body = json_.dumps(json, allow_nan=False).encode()
             sent["Content-Type"] = "application/json"
         limit_s = self.timeout_s if timeout_s is None else timeout_s
+        request, give_up = _Request(method, path, sent, body), time.monotonic() + self._patience_s
         with contextlib.ExitStack() as stack:
             with self._told(limit_s):
-                connection = self._route.connect(limit_s)
-                stack.callback(connection.close)
-                _Request(method, path, sent, body).send(connection, self._route)
-                answer = connection.getresponse()
-                stack.callback(answer.close)
-                self._hear(answer.headers)
-                if answer.status >= 300:
-                    _checked(Response(answer.status, answer.headers, answer.read()), self.base_url)
+                answer = self._begin(request, limit_s, give_up, stack)
             yield Stream(answer, self, limit_s)
+
+    def _begin(
+        self, request: _Request, limit_s: float, give_up: float, stack: contextlib.ExitStack
+    ) -> http.client.HTTPResponse:
+        """An answer that is to be read; `stack` closes its connection."""
+        while True:
+            connection = self._route.connect(limit_s)
+            stack.callback(connection.close)
+            request.send(connection, self._route)
+            answer = connection.getresponse()
+            stack.callback(answer.close)
+            self._hear(answer.headers)
+            if answer.status < 300:
+                return answer
+            response = Response(answer.status, answer.headers, answer.read())
+            pause_s = _asked_again_in(response, give_up)
+            if pause_s is None:
+                _checked(response, self.base_url)
+            else:
+                connection.close()
+                time.sleep(pause_s)
 
     def close(self) -> None:
         if self._kept is not None:
@@ -298,9 +326,10 @@ class _Route:
     prefix: str
     """Before the path of each request; through a plain proxy the whole URL."""
     proxy: tuple[str, int] | None
+    ca: str
 
     @classmethod
-    def of(cls, url: str) -> _Route:
+    def of(cls, url: str, ca: str | None) -> _Route:
         try:
             parts = urllib.parse.urlsplit(url)
             port = parts.port
@@ -314,12 +343,18 @@ class _Route:
         secure = parts.scheme == "https"
         proxy = _proxy(parts.scheme, parts.hostname)
         prefix = f"http://{parts.netloc}{parts.path}" if proxy and not secure else parts.path
-        return cls(secure, parts.hostname, port or (443 if secure else 80), prefix, proxy)
+        believed = own_ca() if secure and ca is None else ca or ""
+        port = port or (443 if secure else 80)
+        return cls(secure, parts.hostname, port, prefix, proxy, believed)
 
     def connect(self, limit_s: float) -> http.client.HTTPConnection:
-        kind = http.client.HTTPSConnection if self.secure else http.client.HTTPConnection
         host, port = self.proxy or (self.host, self.port)
-        connection = kind(host, port, timeout=min(CONNECT_TIMEOUT_S, limit_s), blocksize=_BLOCK)
+        how: dict[str, Any] = {"timeout": min(CONNECT_TIMEOUT_S, limit_s), "blocksize": _BLOCK}
+        connection = (
+            http.client.HTTPSConnection(host, port, context=context(self.ca), **how)
+            if self.secure
+            else http.client.HTTPConnection(host, port, **how)
+        )
         if self.proxy and self.secure:
             connection.set_tunnel(self.host, self.port)
         connection.connect()
@@ -386,6 +421,14 @@ def _size(body: Body | None) -> int | None:
     return end - position
 
 
+def _asked_again_in(response: Response, give_up: float) -> float | None:
+    """Seconds, where the server says that the same will do in a moment and there is time left."""
+    if response.status != 503 or time.monotonic() >= give_up:
+        return None
+    named = response.headers.get("Retry-After", "")
+    return min(float(named), _LONGEST_PAUSE_S) if named.isdecimal() else None
+
+
 def _position(body: Body | None) -> int | None:
     seekable = getattr(body, "seekable", None)
     return cast("IO[bytes]", body).tell() if seekable is not None and seekable() else None
@@ -407,6 +450,8 @@ def _is_stale(connection: http.client.HTTPConnection) -> bool:
 
 
 def _cause(error: Exception, limit_s: float) -> str:
+    if isinstance(error, ssl.SSLError):
+        return tls_fault(error)
     if isinstance(error, OSError):
         found = (words for kind, words in _CAUSES.items() if isinstance(error, kind))
         return next(found, error.strerror or str(error)).format(limit_s=limit_s)

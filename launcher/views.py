@@ -14,7 +14,7 @@ from launcher.model.checkpoint import FileEntry
 from launcher.model.codec import decode, encode
 from launcher.model.node import NodeReport
 from launcher.model.states import TERMINAL
-from launcher.views_measured import NodeUsage, NodeUse, RankUsage, StragglerView
+from launcher.views_measured import Memory, NodeUsage, NodeUse, RankUsage, StragglerView
 
 V = TypeVar("V")
 _OVER = frozenset(state.value for state in TERMINAL)
@@ -443,15 +443,6 @@ class Occupancy:
 
 
 @dataclass(frozen=True)
-class Memory:
-    """Resident bytes of the processes that stay between jobs."""
-
-    server: int | None = None
-    executor: int | None = None
-    ray: int | None = None
-
-
-@dataclass(frozen=True)
 class ServerView:
     server_id: str
     version: str
@@ -464,6 +455,10 @@ class ServerView:
     clusters: tuple[ClusterView, ...] = ()
     memory: Memory | None = None
     disk: DiskView | None = None
+    leader: str = ""
+    """Of several servers on one database: the address of the one that decides."""
+    epoch: int | None = None
+    """How often that changed, and one more."""
 
 
 def view(cls: type[V], data: Any) -> V:

@@ -5,7 +5,7 @@ Plain data as in `launcher.views`. Times are seconds since the epoch, sizes byte
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,25 @@ class NodeLoadView:
 
 
 @dataclass(frozen=True)
+class ClusterMean:
+    """What the nodes of a cluster did over time that were measured then: `nodes` of them.
+
+    As in `NodeLoadView`, but `memory`: percent of what these nodes have; `power`: all together.
+    """
+
+    xs: tuple[float, ...] = ()
+    nodes: tuple[int, ...] = ()
+    cpu: tuple[float | None, ...] = ()
+    memory: tuple[float | None, ...] = ()
+    gpu: tuple[float | None, ...] = ()
+    power: tuple[float | None, ...] = ()
+
+
+@dataclass(frozen=True)
 class ClusterLoad:
     name: str
     nodes: tuple[NodeLoadView, ...] = ()
+    mean: ClusterMean = field(default_factory=ClusterMean)
 
 
 @dataclass(frozen=True)
@@ -84,3 +100,12 @@ class NodeUse:
     gpu_memory: float | None = None
     power: float | None = None
     memory_total: float | None = None
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Resident bytes of the processes that stay between jobs."""
+
+    server: int | None = None
+    executor: int | None = None
+    ray: int | None = None

@@ -27,7 +27,10 @@ from launcher.units import format_size
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="Of another server than your own, on this machine.",
 )
-@click.option("--database", metavar="URL", help="Of a server on PostgreSQL: its database.")
+@click.option(
+    "--database", metavar="URL", envvar="LAUNCHER_DATABASE",
+    help="Of a server on PostgreSQL: its database.",
+)  # fmt: skip
 @output_option()
 def command(target: Path | None, folder: Path | None, database: str | None, output: str) -> None:
     """Copy all that a server keeps: jobs, logs, metrics, checkpoints, outputs, keys.

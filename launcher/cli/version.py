@@ -20,6 +20,8 @@ def command(output: str) -> None:
     try:
         server = connect().server()
         versions |= {"server": server.version, "server_url": server.url}
+        if server.leader:
+            versions["leader"] = f"{server.leader} (epoch {server.epoch})"
         versions |= {
             f"ray ({cluster.name})": cluster.ray_version
             for cluster in server.clusters

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from launcher.model.node import NodeReport
+from launcher.model.own_cluster import is_own
 from launcher.model.wire import AllocationReport, Report
 from launcher.scheduler.state import SETTLES_S, ClusterView, NodeView
 from launcher.store import clusters
@@ -63,6 +64,10 @@ class Floor:
         self._nodes: dict[str, tuple[NodeView, ...]] = {}
         """Of each cluster that was not detached, as last seen."""
         self._lock = threading.Lock()
+
+    def anew(self) -> Floor:
+        """As it was before anything was heard."""
+        return Floor(self._clock, self._expected)
 
     def heard(self, cluster: str, report: Report | None = None) -> None:
         with self._lock:
@@ -154,7 +159,7 @@ class Floor:
 
     def prospects(self) -> list[ClusterView]:
         """The clusters by which a new job is judged: also the embedded one that is starting."""
-        views = self.clusters()
+        views = [view for view in self.clusters() if not is_own(view.name)]
         starting = self._expected is not None and not any(view.nodes for view in views)
         return [self._expected] if self._expected is not None and starting else views
 

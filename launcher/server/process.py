@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import secrets
+import socket
 import subprocess
 import sys
 import time
@@ -21,7 +22,7 @@ from launcher.transport import Connection
 
 START_TIMEOUT_S = 60.0
 _LISTEN, _LOOPBACK = "listen", "127.0.0.1"
-_POLL_S = 0.02
+_POLL_S, _WRITTEN_S = 0.02, 1.0
 SERVER, EXECUTOR = "server.json", "executor.json"
 """Who runs: {"pid", "start", ...}; `start` tells the process from a later one of that pid."""
 MONITORING_KEY = "monitoring-token"
@@ -43,9 +44,21 @@ def ensure_server(state_dir: Path) -> str:
 
 
 def running_server(state_dir: Path) -> str | None:
-    """URL of the server whose process lives, or None."""
-    record = read_record(state_dir / SERVER)
-    return str(record["url"]) if record and _lives(record) else None
+    """URL of the server whose process lives, or None; of several on PostgreSQL, of one of them."""
+    for path in (state_dir / SERVER, *sorted(state_dir.glob(_replica("*")))):
+        record = read_record(path)
+        if record and _lives(record):
+            return str(record["url"])
+    return None
+
+
+def replica_record(port: int) -> str:
+    """The file that tells of this process, where others may serve the same folder."""
+    return _replica(port)
+
+
+def _replica(port: int | str) -> str:
+    return f"server-{socket.gethostname()}-{port}.json"
 
 
 def stop_server(state_dir: Path, grace_s: float = 10.0) -> None:
@@ -83,9 +96,11 @@ def own_token(state_dir: Path) -> str:
     path = state_dir / "token"
     with suppress(FileExistsError), open(path, "x", opener=_private) as file:
         file.write(secrets.token_urlsafe(32))
-    token = path.read_text().strip()
-    if not token:
-        raise LauncherError(f"{path} is empty", hint="delete it, and start the server again")
+    give_up = time.monotonic() + _WRITTEN_S
+    while not (token := path.read_text().strip()):
+        if time.monotonic() > give_up:
+            raise LauncherError(f"{path} is empty", hint="delete it, and start the server again")
+        time.sleep(_POLL_S)  # another server of this folder is just writing it
     return token
 
 
@@ -95,7 +110,8 @@ def write_private(path: Path, text: str) -> None:
         if path.read_text() == text:
             return
     path.unlink(missing_ok=True)
-    with open(path, "x", opener=_private) as file:
+    # Another server of this folder may be as early, with the same text.
+    with suppress(FileExistsError), open(path, "x", opener=_private) as file:
         file.write(text)
 
 

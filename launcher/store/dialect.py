@@ -22,6 +22,23 @@ WRITES = "launcher_writes"
 """Execution option of a connection whose transaction may write."""
 
 _BUSY_TIMEOUT_MS = 10_000
+_MOST_CONNECTIONS, _POOL_TIMEOUT_S = 45, 20.0
+_CONNECTS = {
+    "application_name": "launcher",
+    "connect_timeout": "5",
+    # A server that is paused, or whose machine is gone, holds its locks no longer than this: who
+    # takes over waits for them.
+    "options": "-c idle_in_transaction_session_timeout=10s -c lock_timeout=20s"
+    " -c statement_timeout=60s",
+    # A database whose machine is gone is given up in 15 s, not in the kernel's quarter of an hour.
+    "keepalives_idle": "5",
+    "keepalives_interval": "5",
+    "keepalives_count": "2",
+    "tcp_user_timeout": "15000",
+}
+"""What a connection to PostgreSQL is opened with, in libpq's words."""
+_MIGRATING = 0x6C61756E6368
+"""Of PostgreSQL's locks that have no table: that of who brings tables up to date."""
 
 
 def sqlite_engine(path: Path) -> Engine:
@@ -49,8 +66,12 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def postgresql_engine(text: str) -> Engine:
+def postgresql_engine(text: str, *, size: int = 8) -> Engine:
     """An engine on a PostgreSQL database; without a driver in the URL, psycopg.
+
+    Args:
+        text: the URL. What its query says of a connection goes before what is said here.
+        size: connections that are kept open.
 
     Raises:
         SpecError: the text is no PostgreSQL URL.
@@ -62,10 +83,43 @@ def postgresql_engine(text: str) -> Engine:
         raise _no_url(text) from error
     if url.get_backend_name() != "postgresql":
         raise _no_url(url.render_as_string())
+    url = _with_driver(url)
+    engine = _postgresql(url, size)
+    event.listen(engine, "before_cursor_execute", _without_nul, retval=True)
+    return engine
+
+
+def _without_nul(
+    _connection: Connection,
+    _cursor: object,
+    statement: str,
+    parameters: Any,
+    _context: object,
+    is_many: bool,
+) -> tuple[str, Any]:
+    """What is asked for may hold anything: a text with NUL is found nowhere, which is no error."""
+    for row in parameters if is_many else [parameters]:
+        for name, value in row.items() if isinstance(row, dict) else ():
+            if isinstance(value, str) and "\0" in value:
+                row[name] = value.replace("\0", "\ufffd")  # ours: compiled for this execution
+    return statement, parameters
+
+
+def _postgresql(url: URL, size: int) -> Engine:
+    known = {name: value for name, value in _CONNECTS.items() if name not in url.query}
     try:
-        return create_engine(_with_driver(url), pool_size=8, max_overflow=64, pool_pre_ping=True)
+        return create_engine(
+            url,
+            # Threads, not clients, bound the number of connections; an overflowing one is closed
+            # when it comes back. With both engines of a store below PostgreSQL's own 100.
+            pool_size=size,
+            max_overflow=_MOST_CONNECTIONS - size,
+            pool_timeout=_POOL_TIMEOUT_S,
+            pool_pre_ping=True,  # those of before a restart of the database are made anew
+            connect_args=known if "psycopg" in url.drivername else {},
+        )
     except ModuleNotFoundError as error:
-        hint = "pip install 'psycopg[binary]' beside the server"
+        hint = "pip install 'trainlaunch[postgresql]' beside the server"
         raise LauncherError(f"PostgreSQL needs a driver: {error}", hint=hint) from error
 
 
@@ -91,6 +145,35 @@ def may_only_read(connection: Connection) -> Connection:
         one_state = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         return connection.execution_options(**one_state)
     return connection.execution_options(**{WRITES: False})
+
+
+def alone(tx: Connection) -> None:
+    """Let no other process bring tables up to date until the transaction ends; it may take long."""
+    if tx.dialect.name == "postgresql":
+        for limit in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+            tx.exec_driver_sql(f"SET LOCAL {limit} = 0")
+        tx.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
+
+
+def is_away(error: sa_exc.SQLAlchemyError) -> bool:
+    """True when the database did not answer, or broke off: not what it was asked is at fault."""
+    if isinstance(error, sa_exc.TimeoutError):
+        return True
+    if not isinstance(error, sa_exc.DBAPIError):
+        return False
+    if error.connection_invalidated:
+        return True
+    # 08: connections, 53300: too many of them, 57P: it is starting or going down.
+    state = getattr(error.orig, "sqlstate", None)
+    is_of_connections = state is not None and state.startswith(("08", "53300", "57P"))
+    return is_of_connections or (state is None and _no_connection(error))
+
+
+def _no_connection(error: sa_exc.DBAPIError) -> bool:
+    """Of libpq's own errors: the server said nothing."""
+    return type(error.orig).__module__.startswith("psycopg") and isinstance(
+        error, sa_exc.OperationalError
+    )
 
 
 def upsert(tx: Connection, table: Table) -> Any:

@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, and_, delete, exists, func, not_, select
 
 from launcher.model.job import AllocationState
+from launcher.model.own_cluster import OwnState
 from launcher.model.states import TERMINAL, JobState
 from launcher.store import tables
 from launcher.store.disk import full_disk_told
@@ -108,7 +109,10 @@ def clusters_holding(tx: Connection, job_id: str) -> list[str]:
     """Clusters that have not given all resources of the job back."""
     held = tables.allocations
     mine = and_(held.c.job_id == job_id, held.c.state != AllocationState.GONE.value)
-    return list(tx.scalars(select(held.c.cluster).where(mine).distinct()))
+    found = list(tx.scalars(select(held.c.cluster).where(mine).distinct()))
+    own = tables.own_clusters
+    made = and_(own.c.job_id == job_id, own.c.state != OwnState.GONE.value)
+    return found + list(tx.scalars(select(own.c.cluster).where(made)))
 
 
 def heirs(tx: Connection, job_id: str) -> list[str]:

@@ -22,7 +22,8 @@ from launcher.store.removal import AT_ONCE, blobs_of
 MAIN, POINTS = "launcher.db", "metrics.db"
 KEPT_ASIDE = "before-restore-"
 _OF_PROCESSES = (
-    *("server.json*", "executor.json*", "*.lock", "*.log", "ray", "ray.json", "ray-token"),
+    *("server.json*", "server-*.json*", "executor.json*", "*.lock", "*.log"),
+    *("ray", "ray.json", "ray-token"),
     *(f"{KEPT_ASIDE}*", "restoring-*", "*.new"),
 )
 _COPIED_APART = ("*.db", "*.db-wal", "*.db-shm", "*.db-journal", "blobs", "logs")

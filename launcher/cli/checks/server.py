@@ -40,6 +40,8 @@ def check_server(address: NamedServer | OwnServer) -> Iterator[Finding]:
         return
     yield check_answer(client.url, found, took_s)
     yield ok("token", "the server knows it")
+    if found.leader:
+        yield ok("leader", f"{found.leader} decides, epoch {found.epoch}")
     yield check_version(found.version)
     yield from check_clusters(found)
     if found.disk is not None:

@@ -8,9 +8,10 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect, text
 
 from launcher.errors import LauncherError
+from launcher.store import dialect
 from launcher.store.database import Database
 
-NEWEST = "0011"
+NEWEST = "0015"
 """The last step in `versions`. Steps are numbered with four digits, so they compare as texts."""
 
 
@@ -25,15 +26,26 @@ def upgrade(database: Database, parts: Collection[str]) -> None:
         LauncherError: it is of a newer version than this code; nothing was changed.
     """
     with database.begin() as tx:
-        version = _version(tx)
-        if version == NEWEST:
+        if _is_newest(tx):
             return
-        if version > NEWEST:
-            raise LauncherError(
-                f"the database has schema {version}; this version of launcher knows up to {NEWEST}",
-                hint="start the version of launcher that wrote it, or a newer one",
-            )
+        # Several servers may start at once; and a step may take longer than a query ever should.
+        dialect.alone(tx)
+        if _is_newest(tx):
+            return
         _run_alembic(tx, parts)
+        if "main" in parts:  # whoever decided by now may not know the new tables
+            tx.execute(text("UPDATE leader SET epoch = epoch + 1, renewed_at = 0"))
+
+
+def _is_newest(tx: Connection) -> bool:
+    version = _version(tx)
+    if version > NEWEST:
+        raise LauncherError(
+            f"the database has schema {version}; this version of launcher knows up to {NEWEST}",
+            hint="start the version of launcher that wrote it, or a newer one; "
+            "to go back, restore a backup of before",
+        )
+    return version == NEWEST
 
 
 def _version(tx: Connection) -> str:

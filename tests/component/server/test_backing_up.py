@@ -19,6 +19,7 @@ from launcher.server.backing_up import back_up
 from launcher.store import checkpoints, jobs, open_store, removal
 
 MODEL, CODE = b"model" * 1000, b"code"
+pytestmark = pytest.mark.on_sqlite  # of PostgreSQL: test_on_postgresql.py
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -1,86 +1,38 @@
-"""The tables. Columns bear the names of the fields of `launcher.model` that they hold.
-
-Two groups: `main`, and `points` (metric points), which with SQLite has a file of its own so that
-a flood of metrics never keeps the scheduler from writing. A change here needs a migration beside
-it: a test compares the two.
-"""
+"""Jobs, what became of them and what is kept of them; the clusters, and the queue between."""
 
 from __future__ import annotations
-
-import json
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
     Double,
-    ForeignKey,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
     false,
 )
-from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator
 
 from launcher.store.dialect import BigId
-
-_NAMING = {
-    "pk": "pk_%(table_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-}
-main = MetaData(naming_convention=_NAMING)
-points = MetaData(naming_convention=_NAMING)
-
-
-def storable(text: str) -> str:
-    r"""The text without what no database takes: NUL and halves of surrogate pairs.
-
-    >>> storable("loss\x00" + chr(0xD800)) == "loss\ufffd?"
-    True
-    """
-    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd")
-
-
-class Words(TypeDecorator[str]):
-    """Text that people or their programs wrote: it may hold anything."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's signature
-        return None if value is None else storable(value)
-
-
-class Json(TypeDecorator[Any]):
-    """JSON as text: PostgreSQL's own JSON types refuse NaN and NUL, which metrics and logs hold."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's signature
-        return None if value is None else json.dumps(value, separators=(",", ":"))
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy's signature
-        return None if value is None else json.loads(value)
-
-
-def _job_id(**options: Any) -> Column[Any]:
-    return Column("job_id", Text, ForeignKey("jobs.id"), nullable=False, **options)
-
+from launcher.store.tables._columns import Json, Words, main, of_job
 
 server = Table(
     "server",
     main,
     Column("id", Text, primary_key=True),
     Column("secret", LargeBinary, nullable=False),
+)
+
+leader = Table(  # launcher/store/leader.py: one row
+    "leader",
+    main,
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    Column("holder", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("renewed_at", Double, nullable=False),  # by the database's clock
 )
 
 jobs = Table(
@@ -121,7 +73,18 @@ jobs = Table(
     Column("kept_back_s", Double, nullable=False, server_default="0"),
     Index(None, "state", "submitted_at"),
     # All that the list of jobs is looked through by: no row is read that is not shown.
-    Index("ix_jobs_listing", "submitted_at", "id", "state", "project", "user", "name", "cluster"),
+    Index(
+        "ix_jobs_listing",
+        "submitted_at",
+        "id",
+        "state",
+        "project",
+        "user",
+        "name",
+        "cluster",
+        "priority",
+        "newest_allocation",
+    ),
     Index(None, "from_checkpoint"),
     Index(None, "array_id", "array_waits", "state"),
     Index(None, "project", "state"),
@@ -130,7 +93,7 @@ jobs = Table(
 awaited = Table(
     "awaited",
     main,
-    _job_id(primary_key=True),
+    of_job(primary_key=True),
     Column("other", Text, primary_key=True),  # a job or an array
     Column("success", Boolean, nullable=False),  # its success; else its end
     Index(None, "other"),
@@ -139,19 +102,20 @@ awaited = Table(
 allocations = Table(
     "allocations",
     main,
-    _job_id(primary_key=True),
+    of_job(primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("cluster", Words, nullable=False),
     Column("slots", Json, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("state", Text, nullable=False),
     Index(None, "cluster", "state"),
+    Index("ix_allocations_listing", "job_id", "number", "cluster"),
 )
 
 attempts = Table(
     "attempts",
     main,
-    _job_id(primary_key=True),
+    of_job(primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("allocation", Integer, nullable=False),
     Column("granted_at", Double, nullable=False),
@@ -169,7 +133,7 @@ events = Table(
     "events",
     main,
     Column("id", BigId, primary_key=True),
-    _job_id(),
+    of_job(),
     Column("time", Double, nullable=False),
     Column("kind", Text, nullable=False),
     Column("text", Words, nullable=False),
@@ -181,7 +145,7 @@ events = Table(
 stragglers = Table(
     "stragglers",
     main,
-    _job_id(primary_key=True),
+    of_job(primary_key=True),
     Column("attempt", Integer, primary_key=True, autoincrement=False),
     Column("rank", Integer, primary_key=True, autoincrement=False),
     Column("node", Words, nullable=False),
@@ -202,10 +166,30 @@ clusters = Table(
     Column("nodes", Json, nullable=False),
 )
 
+kubernetes_clusters = Table(
+    "kubernetes_clusters",
+    main,
+    Column("name", Text, primary_key=True),
+    Column("settings", Json, nullable=False),
+)
+
+own_clusters = Table(
+    "own_clusters",
+    main,
+    of_job(primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("cluster", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("since", Double, nullable=False),
+    Column("uid", Text, nullable=False),
+    Column("cause", Words, nullable=False),
+    Index(None, "state"),
+)
+
 logs = Table(
     "logs",
     main,
-    _job_id(primary_key=True),
+    of_job(primary_key=True),
     Column("attempt", Integer, primary_key=True, autoincrement=False),
     Column("rank", Integer, primary_key=True, autoincrement=False),
     Column("stream", Text, primary_key=True),
@@ -246,7 +230,7 @@ usage = Table(
 expired = Table(
     "expired",
     main,
-    _job_id(primary_key=True),
+    of_job(primary_key=True),
     Column("kind", Text, primary_key=True),
     Column("at", Double, nullable=False),
     Column("size", BigInteger, nullable=False),
@@ -256,7 +240,7 @@ checkpoints = Table(
     "checkpoints",
     main,
     Column("id", BigId, primary_key=True),
-    _job_id(),
+    of_job(),
     Column("attempt", Integer, nullable=False),
     Column("step", BigInteger, nullable=False),
     Column("rank", Integer, nullable=False),  # -1: of the whole gang; below: of watched files
@@ -271,7 +255,7 @@ checkpoints = Table(
 checkpoint_parts = Table(
     "checkpoint_parts",
     main,
-    _job_id(primary_key=True),
+    of_job(primary_key=True),
     Column("attempt", Integer, primary_key=True, autoincrement=False),
     Column("step", BigInteger, primary_key=True, autoincrement=False),
     Column("rank", Integer, primary_key=True, autoincrement=False),
@@ -282,7 +266,7 @@ checkpoint_parts = Table(
 outputs = Table(
     "outputs",
     main,
-    _job_id(primary_key=True),
+    of_job(primary_key=True),
     Column("rank", Integer, primary_key=True, autoincrement=False),
     Column("path", Words, primary_key=True),
     Column("attempt", Integer, nullable=False),
@@ -293,21 +277,11 @@ outputs = Table(
     Index(None, "sha256"),
 )
 
-secrets = Table(
-    "secrets",
-    main,
-    Column("project", Text, primary_key=True),
-    Column("name", Text, primary_key=True),
-    Column("sealed", LargeBinary, nullable=False),
-    Column("user", Words, nullable=False),
-    Column("set_at", Double, nullable=False),
-)
-
 outbox = Table(
     "outbox",
     main,
     Column("id", BigId, primary_key=True),
-    _job_id(),
+    of_job(),
     Column("message_id", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("url", Words, nullable=False),
@@ -319,118 +293,6 @@ outbox = Table(
     Column("delivered_at", Double),
     Column("problem", Words, nullable=False),
     Index(None, "next_at"),
-    Index(None, "job_id"),
-    sqlite_autoincrement=True,
-)
-
-spools = Table(
-    "spools",
-    points,
-    Column("job_id", Text, primary_key=True),
-    Column("attempt", Integer, primary_key=True, autoincrement=False),
-    Column("rank", Integer, primary_key=True, autoincrement=False),
-    # `spool`: the rank's own; `observed`: what its agent read by itself.
-    Column("stream", Text, primary_key=True, server_default="spool"),
-    Column("length", BigInteger, nullable=False),
-    Column("records", BigInteger, nullable=False),
-    Column("unreadable", BigInteger, nullable=False),
-    Column("first_step", BigInteger),
-    Column("first_at", Double),
-    Column("step", BigInteger),
-    Column("total_steps", BigInteger),
-    Column("last_at", Double),
-    Column("rest", LargeBinary, nullable=False),
-)
-
-series = Table(
-    "series",
-    points,
-    Column("id", BigId, primary_key=True),
-    Column("job_id", Text, nullable=False),
-    Column("rank", Integer, nullable=False),
-    Column("name", Words, nullable=False),
-    Column("count", BigInteger, nullable=False),
-    Column("first_step", BigInteger, nullable=False),
-    Column("last_attempt", Integer, nullable=False),
-    Column("last_step", BigInteger, nullable=False),
-    Column("last_value", Double),  # SQLite stores NaN as NULL
-    UniqueConstraint("job_id", "rank", "name"),
-    sqlite_autoincrement=True,
-)
-
-batches = Table(
-    "batches",
-    points,
-    Column("id", BigId, primary_key=True),
-    Column("job_id", Text, nullable=False),
-    Column("series_id", BigId, ForeignKey("series.id"), nullable=False),
-    Column("attempt", Integer, nullable=False),
-    Column("data", LargeBinary, nullable=False),
-    Index(None, "job_id", "id"),
-    Index(None, "series_id", "id"),
-    sqlite_autoincrement=True,
-)
-
-generations = Table(  # launcher/store/compaction.py
-    "generations",
-    points,
-    Column("job_id", Text, primary_key=True),
-    Column("high", BigId, primary_key=True, autoincrement=False),
-    Column("low", BigId, nullable=False),
-    Column("points", BigInteger, nullable=False),
-)
-
-unread = Table(
-    "unread",
-    points,
-    Column("id", BigId, primary_key=True),
-    Column("job_id", Text, nullable=False),
-    Column("attempt", Integer, nullable=False),
-    Column("rank", Integer, nullable=False),
-    Column("lines", LargeBinary, nullable=False),
-    Index(None, "job_id"),
-    sqlite_autoincrement=True,
-)
-
-sampled = Table(  # how much of each node's samples was taken, as `spools` tells of ranks' reports
-    "sampled",
-    points,
-    Column("job_id", Text, primary_key=True),
-    Column("attempt", Integer, primary_key=True, autoincrement=False),
-    Column("rank", Integer, primary_key=True, autoincrement=False),  # the first one of the node
-    Column("length", BigInteger, nullable=False),
-    Column("unreadable", BigInteger, nullable=False),
-    Column("rest", LargeBinary, nullable=False),
-)
-
-sample_series = Table(
-    "sample_series",
-    points,
-    Column("id", BigId, primary_key=True),
-    Column("job_id", Text, nullable=False),
-    Column("name", Text, nullable=False),
-    Column("rank", Integer, nullable=False),  # of what is a node's: the node's number
-    Column("count", BigInteger, nullable=False),
-    Column("first_at", Double, nullable=False),
-    Column("attempt", Integer, nullable=False),  # the newest
-    Column("last_at", Double, nullable=False),
-    Column("last_value", Double, nullable=False),
-    Column("sum", Double, nullable=False),
-    Column("highest", Double, nullable=False),
-    Column("tail", LargeBinary, nullable=False),  # points of `attempt` that no batch holds yet
-    UniqueConstraint("job_id", "name", "rank"),
-    sqlite_autoincrement=True,
-)
-
-sample_batches = Table(
-    "sample_batches",
-    points,
-    Column("id", BigId, primary_key=True),
-    Column("job_id", Text, nullable=False),
-    Column("series_id", BigId, ForeignKey("sample_series.id"), nullable=False),
-    Column("attempt", Integer, nullable=False),
-    Column("data", LargeBinary, nullable=False),
-    Index(None, "series_id", "id"),
     Index(None, "job_id"),
     sqlite_autoincrement=True,
 )

@@ -1,0 +1,92 @@
+"""The tables. Columns bear the names of the fields of `launcher.model` that they hold.
+
+Two groups: `main`, and `points` (metric points), which with SQLite has a file of its own so that
+a flood of metrics never keeps the scheduler from writing. A change here needs a migration beside
+it: a test compares the two.
+"""
+
+from launcher.store.tables._access import (
+    audit,
+    cluster_rules,
+    members,
+    secrets,
+    tokens,
+    uploads,
+    users,
+)
+from launcher.store.tables._columns import Json, Words, main, points, storable
+from launcher.store.tables._jobs import (
+    allocations,
+    attempts,
+    awaited,
+    checkpoint_parts,
+    checkpoints,
+    clusters,
+    events,
+    expired,
+    jobs,
+    kubernetes_clusters,
+    leader,
+    logs,
+    outbox,
+    outputs,
+    own_clusters,
+    projects,
+    retention,
+    server,
+    stragglers,
+    usage,
+)
+from launcher.store.tables._points import (
+    batches,
+    generations,
+    sample_batches,
+    sample_series,
+    sampled,
+    series,
+    spools,
+    unread,
+)
+
+__all__ = [
+    "Json",
+    "Words",
+    "allocations",
+    "attempts",
+    "audit",
+    "awaited",
+    "batches",
+    "checkpoint_parts",
+    "checkpoints",
+    "cluster_rules",
+    "clusters",
+    "events",
+    "expired",
+    "generations",
+    "jobs",
+    "kubernetes_clusters",
+    "leader",
+    "logs",
+    "main",
+    "members",
+    "outbox",
+    "outputs",
+    "own_clusters",
+    "points",
+    "projects",
+    "retention",
+    "sample_batches",
+    "sample_series",
+    "sampled",
+    "secrets",
+    "series",
+    "server",
+    "spools",
+    "storable",
+    "stragglers",
+    "tokens",
+    "unread",
+    "uploads",
+    "usage",
+    "users",
+]
