@@ -1,9 +1,10 @@
-"""`launcher attach URL`: use a running Ray cluster; nothing is installed on its nodes."""
+"""`launcher attach URL`: use a running Ray cluster; `launcher attach kubernetes`: make some."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,7 +15,32 @@ _PORT = 8270
 _KINDS = ("CPU", "GPU")
 
 
-@click.command()
+class _Attach(click.Command):
+    """`launcher attach kubernetes …` is another command: it attaches no address of a Ray."""
+
+    @property
+    def commands(self) -> dict[str, click.Command]:
+        """As those of a group."""
+        from launcher.cli import _attach_kubernetes
+
+        return {"kubernetes": _attach_kubernetes.command}
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **more: Any,
+    ) -> click.Context:
+        if args and args[0] in self.commands:
+            chosen = self.commands[args[0]]
+            return chosen.make_context(f"{info_name} {args[0]}", args[1:], parent, **more)
+        return super().make_context(info_name, args, parent, **more)
+
+
+@click.command(
+    cls=_Attach, epilog="`launcher attach kubernetes --help`: Ray of its own for each job."
+)
 @click.argument("ray_url", metavar="http://HEAD:8265")
 @click.option(
     "--name",

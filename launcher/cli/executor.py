@@ -14,6 +14,7 @@ import click
 from launcher import logbook
 from launcher.cli._options import NAME_TYPE, log_format_option
 from launcher.errors import ConflictError, SpecError
+from launcher.model.own_cluster import is_own
 from launcher.transport import Connection
 
 
@@ -74,6 +75,12 @@ def command(
     token = token_file.read_text().strip() if token_file else os.environ.get("LAUNCHER_TOKEN", "")
     log_format = logbook.chosen_format(log_format)
     if once is not None:
+        if embedded_in is not None or not is_own(cluster):
+            raise SpecError(
+                f"--once {once}: '{cluster}' is no cluster that was made for one job",
+                hint="--cluster NAME.RAYJOB, as the server calls it; "
+                "without --once an executor serves all jobs of a cluster",
+            )
         _serve_once(url, token, cluster, ray_address or "auto", log_format)
         return
     from launcher.clusters.local import LocalRay

@@ -18,7 +18,10 @@ from typing import Any
 import launcher
 
 PARTS = ("clusters", "executor", "frameworks", "model", "train")
-FILES = ("__init__.py", "errors.py", "logbook.py", "names.py", "transport.py", "units.py")
+FILES = (
+    *("__init__.py", "errors.py", "logbook.py", "names.py"),
+    *("transport.py", "trust.py", "units.py"),
+)
 """Of launcher: all that an executor and its agents import."""
 ORDER = "attach.json"
 ENTRYPOINT = "exec sh start.sh"

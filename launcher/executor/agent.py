@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import queue
 import signal
 import threading
@@ -20,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from launcher import logbook
+from launcher import logbook, trust
 from launcher.errors import LauncherError
 from launcher.executor import core as core_
 from launcher.executor import surroundings
@@ -70,6 +71,8 @@ class AgentConfig:
     address: str
     gpus: tuple[str, ...] = ()
     log_format: str = "text"
+    ca: str = ""
+    """PEM of the authority that signed the server's certificate; empty: one the system knows."""
 
 
 class Agent:
@@ -80,6 +83,8 @@ class Agent:
         self.finished = threading.Event()
         self._mail: queue.SimpleQueue[Callable[[float], None]] = queue.SimpleQueue()
 
+        if config.ca:  # of all that this process and its own begin, also of who ships its rest
+            os.environ[trust.VARIABLE] = config.ca
         uplink = self._connect()
         self._setup = until_answered(lambda: uplink.setup(config.allocation))
         self.job_id = self._setup.launch.job_id

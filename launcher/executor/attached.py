@@ -17,6 +17,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from launcher import trust
 from launcher.clusters._attaching import MARK
 from launcher.clusters._bundle import ORDER
 from launcher.clusters.ray import RunningRay
@@ -37,6 +38,8 @@ def main() -> None:
     # Of this machine's other users nobody shall read the token; the archive is used once.
     Path(ORDER).unlink()
     leave_job_environment()
+    if order.get("ca"):
+        os.environ[trust.VARIABLE] = order["ca"]
     say(python=platform.python_version(), host=socket.gethostname())
     try:
         from launcher.executor.main import run
@@ -128,11 +131,17 @@ def reach_of_nodes(url: str) -> dict[str, str]:
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+    believed = trust.own_ca()
+
     def look(address: str, timeout_s: float) -> str:  # shipped by value: imports what it uses
+        import ssl
         import urllib.request
 
+        context = ssl.create_default_context()
+        if believed:
+            context.load_verify_locations(cadata=believed)
         try:
-            with urllib.request.urlopen(address, timeout=timeout_s):  # noqa: S310 - http(s)
+            with urllib.request.urlopen(address, timeout=timeout_s, context=context):  # noqa: S310 - http(s)
                 return ""
         except OSError as error:
             return str(getattr(error, "reason", error))

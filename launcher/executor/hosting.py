@@ -15,7 +15,10 @@ from typing import Any
 import launcher
 
 _PARTS = ("executor", "frameworks", "model", "train")
-_FILES = ("__init__.py", "errors.py", "logbook.py", "names.py", "transport.py", "units.py")
+_FILES = (
+    *("__init__.py", "errors.py", "logbook.py", "names.py"),
+    *("transport.py", "trust.py", "units.py"),
+)
 
 
 def agent_code() -> tuple[str, bytes]:
@@ -34,7 +37,7 @@ def agent_code() -> tuple[str, bytes]:
 
 
 class AgentHost:
-    """Lives as long as its agent. A private Ray actor of one allocation."""
+    """Lives as long as its agent. A private Ray actor of one allocation, or of one errand."""
 
     def __init__(self, digest: str, code: bytes) -> None:
         import io
@@ -81,6 +84,13 @@ class AgentHost:
             )
             threading.Thread(target=self._await_end, name="end", daemon=True).start()
         return str(self._agent.address)
+
+    def ship_rest(self, server_id: str) -> list[str]:
+        """Ship what agents left on this node; gives what could not be shipped yet."""
+        from launcher.executor.folders import jobs_root
+        from launcher.executor.leftovers import ship_leftovers
+
+        return ship_leftovers(jobs_root(server_id))
 
     def _await_end(self) -> None:
         """Leave with the agent. An executor sees its end, kills this actor and frees the group."""

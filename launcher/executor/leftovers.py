@@ -20,23 +20,29 @@ from launcher.logbook import about
 log = logging.getLogger(__name__)
 
 
-def ship_leftovers(root: Path) -> None:
+def ship_leftovers(root: Path) -> list[str]:
     """Ship and clear every job folder below `root` that no living agent owns.
+
+    Gives the names of those of which something may be left to ship.
 
     The folder of a job that goes on is shipped and kept: its next attempt here uses it. One whose
     server does not answer, or does not know the job, is kept too: nothing is lost by waiting.
     """
     clear_gone(root)
+    left: list[str] = []
     for folder in job_folders(root):
         lock = folder.try_own()
         if lock is None:
+            left.append(folder.path.name)
             continue
         try:
             _ship(folder)
         except (LauncherError, OSError, ValueError, KeyError) as error:
+            left.append(folder.path.name)
             log.info("%s is left for later: %s", folder.path.name, error, extra=_about(folder))
         finally:
             os.close(lock)
+    return left
 
 
 def _observe_rest(folder: JobFolder, *, is_over: bool) -> None:

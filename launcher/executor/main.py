@@ -27,6 +27,7 @@ from launcher.model.codec import decode, encode
 from launcher.model.node import NodeReport
 from launcher.model.wire import AllocationReport, Desired, Hello, Report, Session
 from launcher.transport import Connection
+from launcher.trust import own_ca
 
 log = logging.getLogger(__name__)
 
@@ -53,10 +54,12 @@ def run(
     source: Cluster,
     state_file: Path | None = None,
     own_cluster: bool = False,
+    prepared: bool = False,
     joined: Callable[[], object] = lambda: None,
     log_format: str | None = None,
+    once: bool = False,
 ) -> None:
-    """Serve one cluster until the process ends.
+    """Serve one cluster until the process ends, or the cluster is over.
 
     Args:
         server: URL of the server, as this process and the nodes reach it.
@@ -66,8 +69,11 @@ def run(
         state_file: remembers this session, so that the next executor here need not wait until
             the server gives a dead one up. Only for a place where a lock keeps a second one away.
         own_cluster: we started the raylets, with what agents need.
+        prepared: somebody else did so.
         joined: called once when this process is a driver of that Ray.
         log_format: of this executor and its agents. Default: LAUNCHER_LOG_FORMAT.
+        once: the cluster is one job's own. Nothing but the server's word ends this executor then:
+            its end would end the cluster.
     """
     log_format = logbook.chosen_format(log_format)
     logbook.keep("executor", format=log_format, threads=True, cluster=cluster)
@@ -80,8 +86,10 @@ def run(
         reached.address,
         state_file,
         own_cluster=own_cluster,
+        prepared=prepared,
         log_format=log_format,
         is_there=lambda: source.running() is not None,
+        once=once,
     )
     joined()
     executor.serve()
@@ -99,8 +107,10 @@ class Executor:
         state_file: Path | None,
         *,
         own_cluster: bool,
+        prepared: bool = False,
         log_format: str = "text",
         is_there: Callable[[], bool] = lambda: True,
+        once: bool = False,
     ) -> None:
         import ray  # after the environment that it reads at import is set
 
@@ -110,13 +120,13 @@ class Executor:
         self._server, self._token, self._cluster = server, token, cluster
         self._state_file, self._own_cluster = state_file, own_cluster
         self._log_format = log_format
-        self._is_there = is_there
+        self._is_there, self._once = is_there, once
         self._ray_version = ray.__version__
         self._fence = 0
         self._server_id = ""
         self._open_session()
         self._ray = rayside.RaySide(
-            ray_address, f"launcher-{self._server_id}", own_cluster=own_cluster
+            ray_address, f"launcher-{self._server_id}", prepared=own_cluster or prepared
         )
         self._holdings: dict[str, holding.Holding] = {}
         self._named: set[str] = set()
@@ -132,6 +142,14 @@ class Executor:
         for target in (self._report_all, self._look, self._renew_all, self._clear_leftovers):
             threading.Thread(target=target, name=target.__name__.strip("_"), daemon=True).start()
         self._follow_wishes()
+        self._ship_the_rest()
+
+    def _ship_the_rest(self) -> None:
+        """What ranks wrote lies on nodes that are about to go: all of it is the server's first."""
+        while left := self._ray.ship_rest(self._server_id):
+            log.info("not shipped yet: %s", ", ".join(left))
+            time.sleep(RETRY_S)
+        log.info("the job is over and all of it is shipped: this cluster may go")
 
     def _connect(self) -> Connection:
         return Connection(self._server, self._token, timeout_s=15.0)
@@ -140,6 +158,7 @@ class Executor:
 
     def _open_session(self) -> None:
         """Become the one executor of the cluster; waits while another one lives."""
+        told = ""
         while True:
             try:
                 answer = self._connect().request(
@@ -147,9 +166,12 @@ class Executor:
                 )
                 break
             except ConflictError as error:
-                log.warning("waiting: %s", error)
-            except UnauthorizedError:
-                raise  # a token that was taken back: nobody wants this executor any more
+                if told != (told := f"{error}; {error.hint}"):
+                    log.warning("waiting: %s", told)
+            except UnauthorizedError as error:
+                if not self._once:
+                    raise  # a token that was taken back: nobody wants this executor any more
+                log.warning("no session yet: %s", error)
             except LauncherError as error:
                 log.warning("no session yet: %s", error)
             time.sleep(RETRY_S)
@@ -170,7 +192,7 @@ class Executor:
             before = int(json.loads(self._state_file.read_text())["fence"])
         return Hello(
             cluster=self._cluster,
-            kind="local" if self._own_cluster else "ray",
+            kind="kuberay" if self._once else "local" if self._own_cluster else "ray",
             ray_version=self._ray_version,
             python_version=platform.python_version(),
             launcher_version=__version__,
@@ -193,9 +215,9 @@ class Executor:
                 log.warning("%s", error)
                 self._open_session()
                 continue
-            except UnauthorizedError:
-                raise
             except LauncherError as error:
+                if isinstance(error, UnauthorizedError) and not self._once:
+                    raise
                 log.info("no wishes: %s", error)
                 time.sleep(RETRY_S)
                 self._news.set()  # a server that was away knows no report of ours
@@ -203,6 +225,8 @@ class Executor:
             desired = decode(Desired, answer.json())
             seen = desired.version
             self._carry_out(desired)
+            if desired.over and self._once and not self._holdings:
+                return
 
     def _carry_out(self, desired: Desired) -> None:
         self._named |= {wanted.id for wanted in (*desired.allocations, *desired.stop)}
@@ -214,6 +238,7 @@ class Executor:
                     "server": self._server,
                     "server_id": self._server_id,
                     "log_format": self._log_format,
+                    "ca": own_ca(),
                 }
                 held = self._holding.Holding(
                     step.wanted,

@@ -31,6 +31,8 @@ FRUITLESS_WAIT_S = 5.0
 MAX_BACKOFF_S = 600.0
 _OUR_DOING = frozenset({Ending.PREEMPTED, Ending.RESIZED})
 """Endings that say nothing about whether the job can ever begin."""
+_LEAVES = _OUR_DOING | {Ending.NODE_LOST}
+"""After these no attempt follows in the same place: a node that was lost in good order is whole."""
 
 
 class IllegalTransitionError(Exception):
@@ -436,7 +438,7 @@ def _follow(job: Job, verdict: Verdict, now: float) -> Change:
 def _again(job: Job, verdict: Verdict, reason: str, now: float) -> Change:
     """In the same allocation if it is whole and still ours, else through the queue."""
     running = job.state in {JobState.STARTING, JobState.RUNNING}
-    if running and _can_carry(job) and verdict.ending not in _OUR_DOING:
+    if running and _can_carry(job) and verdict.ending not in _LEAVES:
         return Change(move(job, JobState.STARTING, reason, now))
     return _queue_again(job, reason, now)
 

@@ -115,7 +115,8 @@ class Cycle:
         known = self._fitting.get(kind)
         if known is None:
             named = [one for one in self.floors if kind.cluster in {ANY, one.name}]
-            known = [one for one in named if one.could_hold(kind.resources)]
+            usable = [one for one in named if kind.reach.allows(one.name)]
+            known = [one for one in usable if one.could_hold(kind.resources)]
             self._fitting[kind] = known
         return known
 

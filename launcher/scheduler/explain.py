@@ -82,8 +82,10 @@ def homeless(job: Waiting, clusters: Sequence[ClusterView]) -> str:
         clusters: all that ever reported.
     """
     named = sorted(
-        (view for view in clusters if job.cluster in {ANY, view.name}), key=lambda view: view.name
+        (view for view in clusters if job.may_run_on(view.name)), key=lambda view: view.name
     )
+    if barred := _barred(job, clusters, named):
+        return barred
     if not named:
         if job.cluster == ANY:
             return "no cluster is up yet"
@@ -99,6 +101,16 @@ def homeless(job: Waiting, clusters: Sequence[ClusterView]) -> str:
     text = misfit(job.resources, furnished).message
     hopes = [view for view in silent if could_hold(job.resources, view.nodes)]
     return "; ".join([text, _silent(hopes)] if hopes else [text])
+
+
+def _barred(job: Waiting, clusters: Sequence[ClusterView], named: Sequence[ClusterView]) -> str:
+    """Of a job that would have a cluster if its project might use it; else empty."""
+    if job.cluster != ANY and not job.reach.allows(job.cluster):
+        return f"project {job.project} may not use cluster {job.cluster}"
+    others = sorted(view.name for view in clusters if not job.reach.allows(view.name))
+    if named or not others or job.cluster != ANY:
+        return ""
+    return f"project {job.project} may not use cluster {', '.join(others)}, and no other is up"
 
 
 def _silent(clusters: Sequence[ClusterView]) -> str:

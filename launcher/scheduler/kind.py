@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from launcher.model.job import Resources
+from launcher.model.reach import Reach
 from launcher.scheduler.line import Place
 from launcher.scheduler.quota import needs
 from launcher.scheduler.shares import Owner
@@ -23,6 +24,7 @@ class Kind:
     resources: Resources
     lasts_s: float | None
     preemptible: bool
+    reach: Reach
     needs: tuple[int, int, int]
     """Of each kind of quota, in units; of an elastic gang those of the smallest."""
     count: int = 0
@@ -49,10 +51,10 @@ class Kind:
 
     @classmethod
     def of(cls, job: Waiting) -> Kind:
-        kept = job.cluster, job.resources, job.lasts_s, job.preemptible
+        kept = job.cluster, job.resources, job.lasts_s, job.preemptible, job.reach
         return cls(kind_key(job), *kept, needs(job.resources.smallest))
 
 
 def kind_key(job: Waiting) -> Hashable:
     """Equal for jobs of one kind."""
-    return job.cluster, job.lasts_s, job.preemptible, job.resources.footprint
+    return job.cluster, job.reach, job.lasts_s, job.preemptible, job.resources.footprint

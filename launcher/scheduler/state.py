@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from launcher.model.job import Resources
 from launcher.model.project import Project, Usage
+from launcher.model.reach import EVERYWHERE, Reach
 
 SETTLES_S, PATIENCE_S = 5.0, 15.0
 JUST_NOW_S = 15.0
@@ -82,6 +83,12 @@ class Waiting:
     preemptible: bool = False
     resizes: bool = False
     """It ran, and gave its place back only for a larger one: it goes before all others."""
+    reach: Reach = EVERYWHERE
+    """The clusters that its project may use."""
+
+    def may_run_on(self, cluster: str) -> bool:
+        """Whether it wants that cluster, and may use it."""
+        return self.cluster in {ANY, cluster} and self.reach.allows(cluster)
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,16 @@ from operator import attrgetter
 from typing import TypeAlias
 
 from launcher.model.job import Allocation, AllocationState, Attempt, Job
+from launcher.model.own_cluster import KubernetesCluster, OwnCluster, is_own
 from launcher.model.project import Project, Usage
+from launcher.model.reach import ClusterRules, Reach
 from launcher.model.states import ACTIVE, JobState
 from launcher.scheduler.scheduler import Scheduler
 from launcher.scheduler.state import Decisions, Placement, Running, Waiting
 from launcher.server.floor import Floor
-from launcher.store import Store, checkpoints, durations, jobs, projects, usage
+from launcher.server.own_books import OwnBooks, key_of
+from launcher.server.tried import Tried
+from launcher.store import Store, checkpoints, durations, jobs, projects, reaches, usage
 
 _WAITS = frozenset({JobState.QUEUED, JobState.HELD})
 _COUNTED = frozenset({"up", "stopping"})
@@ -45,20 +49,6 @@ class Tally:
     """By project and state."""
     waiting_since: float | None
     """Of the one that waits longest in the queue."""
-
-
-@dataclass(frozen=True)
-class Tried:
-    """What would become of a job: its place, or why it would wait."""
-
-    placement: Placement | None
-    preempts: tuple[str, ...]
-    position: int | None
-    starts_at: float | None
-    """When it would start if not now, as far as it can be told."""
-    why: str
-    later: Placement | None = None
-    """Where, if not now, as far as that can be told."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +83,9 @@ class Books:
         self._store, self._floor = store, floor
         self._lock = threading.RLock()
         self._scheduler = Scheduler()
+        self.own = OwnBooks()
+        """To be read; `set_own` and `set_attached` change it."""
+        self._rules = ClusterRules({})
         self._active: dict[str, Job] = {}
         self._waiting: dict[str, Job] = {}
         self._impatient: dict[str, Job] = {}
@@ -117,6 +110,8 @@ class Books:
             self._scheduler.set_projects(projects.all(tx))
             for past in usage.all(tx):
                 self._scheduler.set_past(past)
+            self.own.load(tx)
+            self._rules = reaches.rules(tx)
             for allocation in jobs.unreleased(tx):
                 job = jobs.get(tx, allocation.job_id)
                 if job is not None:
@@ -134,6 +129,7 @@ class Books:
                 return  # another thread was faster with a later one
             self._revisions[job.id] = job.revision
             job = replace(job, spec={})  # nothing here reads it, and there may be very many
+            self.own.saw(job)
             if job.allocation is not None:
                 self._note_allocation(job, job.allocation)
             if job.id in self._held:
@@ -178,15 +174,41 @@ class Books:
                 if job is not None:
                     self._leave(job)
                 self._revisions.pop(job_id, None)
+                self.own.removed(job_id)
 
     def set_projects(self, all_: Iterable[Project]) -> None:
         with self._lock:
             self._scheduler.set_projects(all_)
 
+    def set_rules(self, rules: ClusterRules) -> None:
+        """Which project may use which cluster; whoever waits, waits by them from now on."""
+        with self._lock:
+            self._rules = rules
+            for job in self._waiting.values():
+                self._line_up(job)
+
     def set_past(self, past: Usage) -> None:
         """What somebody held before, as it is stored now."""
         with self._lock:
             self._scheduler.set_past(past)
+
+    def set_own(self, own: OwnCluster) -> None:
+        """A job's own cluster as it is stored now; one that is gone leaves its place."""
+        with self._lock:
+            self.own.set(own)
+            if not own.is_there:
+                self._scheduler.release(key_of(own))
+            if (job := self.known(own.job_id)) is not None:
+                self.own.saw(job)
+            if own.job_id in self._waiting:
+                self._line_up(self._waiting[own.job_id])
+
+    def set_attached(self, attached: Iterable[KubernetesCluster]) -> None:
+        """The Kubernetes clusters whose jobs get clusters of their own."""
+        with self._lock:
+            self.own.attached = {one.name: one for one in attached}
+            for job in self._waiting.values():
+                self._line_up(job)
 
     @staticmethod
     def _put(where: dict[str, Job], job: Job, *, is_in: bool) -> None:
@@ -202,6 +224,9 @@ class Books:
             self._held[job.id][allocation.id] = allocation
 
     def _line_up(self, job: Job) -> None:
+        if self.own.of(job.id) is not None:  # it is in no line: it has its place
+            self._leave(job)
+            return
         self._named[_name(job)].add(job.id)
         self._scheduler.put(
             Waiting(
@@ -212,17 +237,19 @@ class Books:
                 job.queued_at,
                 job.not_before,
                 job.cluster,
-                job.resources,
+                self.own.line_up(job),
                 job.project,
                 job.user,
                 self._lasts_s(job),
                 job.policy.preemptible,
                 job.resizes,
+                self._rules.reach(job.project),
             )
         )
 
     def _leave(self, job: Job) -> None:
         self._scheduler.drop(job.id)
+        self.own.leave(job.id)
         named = self._named.get(_name(job), set())
         named.discard(job.id)
         if not named:
@@ -251,6 +278,11 @@ class Books:
                 self._line_up(self._waiting[job_id])
 
     # --- being asked -----------------------------------------------------------------------------
+
+    def reach(self, project: str) -> Reach:
+        """The clusters that the jobs of a project may use."""
+        with self._lock:
+            return self._rules.reach(project)
 
     def active(self) -> list[Job]:
         """Jobs that have an attempt under way."""
@@ -359,8 +391,8 @@ class Books:
         with self._lock:
             self._waiting[job.id] = job  # for which others may be preempted
             try:
-                self._look_at_clusters()
                 self._line_up(job)
+                self._look_at_clusters()
                 decisions = self._scheduler.decide(now)
                 later = self._reserved(job.id)
                 position = self._scheduler.position(job.id, now)
@@ -383,7 +415,8 @@ class Books:
         return None
 
     def _look_at_clusters(self) -> None:
-        views = {view.name: view for view in self._floor.clusters()}
+        views = {view.name: view for view in self._floor.clusters() if not is_own(view.name)}
+        views |= {view.name: view for view in self.own.views()}
         saved = self._saved()
         for name in set(self._scheduler.floors) - set(views):
             self._scheduler.forget(name)
@@ -394,6 +427,8 @@ class Books:
             for allocation in held.values():
                 if allocation.cluster in views:
                     self._look_at(allocation, self._holder[job_id], saved.get(job_id))
+        for key, running in self.own.running(saved, self._lasts_s):
+            self._scheduler.hold(key, running)
 
     def _look_at(self, allocation: Allocation, job: Job, saved_at: float | None) -> None:
         """Tell the scheduler of an allocation, unless all that it would be told is as before."""

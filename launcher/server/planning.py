@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from launcher.errors import SpecError
 from launcher.model import lifecycle, waiting
 from launcher.model.job import Job
+from launcher.model.own_cluster import KubernetesCluster
 from launcher.model.plan import Plan, PlannedNode
 from launcher.scheduler.fits import never_fits
 from launcher.scheduler.place import place
@@ -17,12 +18,14 @@ from launcher.scheduler.room import Room
 from launcher.scheduler.state import ANY, ClusterView, Placement
 from launcher.server import planned
 from launcher.server.agents import launch_of
-from launcher.server.books import Tried
 from launcher.server.control import Control, new_job, with_gpus
 from launcher.server.dependents import begin_after
 from launcher.server.naming import expect_secrets
 from launcher.server.origins import begin_from, resumes_from
+from launcher.server.own_orders import judge, with_gpus_of
 from launcher.server.quota import Places
+from launcher.server.reaching import expect_reach, usable
+from launcher.server.tried import Tried
 from launcher.spec.array import elements_of
 from launcher.spec.jobspec import JobSpec
 from launcher.spec.launch import remarks
@@ -30,7 +33,13 @@ from launcher.store import clusters, jobs
 
 
 def plan(
-    control: Control, spec: JobSpec, *, user: str, key: str | None, python: str | None
+    control: Control,
+    spec: JobSpec,
+    *,
+    user: str,
+    key: str | None,
+    python: str | None,
+    within: jobs.Within = None,
 ) -> Plan:
     """The plan of a job; of an array that of its first element.
 
@@ -40,28 +49,33 @@ def plan(
         user: who would submit.
         key: idempotency key that the submit would have.
         python: as `Control.submit` takes it.
+        within: projects whose jobs it may name; None: all.
 
     Raises:
         SpecError: a name in the spec means nothing: a secret, another job.
         ConflictError: as many jobs of its project wait as its quota lets.
     """
-    now, prospects = control.clock(), control.floor.prospects()
+    reach = control.books.reach(spec.project)
+    expect_reach(spec, reach)
+    now, prospects = control.clock(), usable(control.floor.prospects(), reach)
     is_up = any(view.nodes for view in control.floor.clusters())
     with control.store.read() as tx:
         known = jobs.by_keys(tx, [key]).get(key) if key else None
-    decided = with_gpus(spec, prospects)
+    at = control.books.own.attached.get(spec.cluster)
+    decided = with_gpus(spec, with_gpus_of(at) if at else prospects)
     job = new_job(decided, code="", user=user, python=python or "", now=now)
     told = Plan(spec=job.spec, own_python=job.policy.own_python, remarks=_remarks(spec, decided))
     if key and known:
         return replace(told, outcome="submitted", text=planned.known_by_key(key, known))
+    told = replace(told, remarks=(*told.remarks, *judge(job, at)))
     misfit = never_fits(job.resources, prospects, job.cluster)
     if misfit is not None:
         return _never(told, misfit.message, misfit.hint)
     with control.store.read() as tx:
         if decided.from_job is not None:
-            job = begin_from(tx, job, decided.from_job)
+            job = begin_from(tx, job, decided.from_job, within)
         if decided.after:
-            job = begin_after(tx, job, decided.after)
+            job = begin_after(tx, job, decided.after, within)
         expect_secrets(tx, job)
         group = elements_of(job, decided.array)
         job = group[0]
@@ -72,6 +86,8 @@ def plan(
         except SpecError as error:
             return _never(told, error.message, error.hint)
     tried = control.books.try_out(_unhindered(job, now), now)
+    if at is not None:
+        return _on_kubernetes(told, tried, job, at, now)
     placed, placement = _where(tried, job, prospects)
     told = replace(
         told,
@@ -88,6 +104,18 @@ def plan(
     return replace(
         told, placed=placed, cluster=placement.cluster, nodes=nodes, environment=environment
     )
+
+
+def _on_kubernetes(told: Plan, tried: Tried, job: Job, at: KubernetesCluster, now: float) -> Plan:
+    """Of its nodes nobody knows anything before they are there."""
+    text, is_due = _sentence(job, tried, [], now), False
+    if tried.placement is not None:
+        obstacle = waiting.obstacle(job, now)
+        text = f"would get a RayJob on {at.name} now, and start when Kubernetes has its pods up"
+        text, is_due = planned.kept_back(obstacle, text) if obstacle else text, not obstacle
+    position = tried.position if tried.placement is None else None
+    outcome = "now" if is_due else "waits"
+    return replace(told, outcome=outcome, text=text, position=position, cluster=at.name)
 
 
 def _never(told: Plan, message: str, hint: str | None) -> Plan:

@@ -13,20 +13,25 @@ from sqlalchemy import Connection
 from launcher.errors import LauncherError, SpecError
 from launcher.logbook import about
 from launcher.model import waiting
+from launcher.model.access import OWNER, Caller, Kind
 from launcher.model.job import Event, Job
 from launcher.model.states import JobState
+from launcher.server.access import SUBMITTED
 from launcher.server.control import Control, new_job, with_gpus
 from launcher.server.dependents import begin_after
 from launcher.server.fitting import Fits
 from launcher.server.gauge import Gauge
 from launcher.server.naming import expect_secrets
 from launcher.server.origins import begin_from
+from launcher.server.own_orders import judge, with_gpus_of
 from launcher.server.quota import Places
+from launcher.server.reaching import expect_reach, usable
 from launcher.server.showing import Showing
 from launcher.spec.array import elements_of
 from launcher.spec.jobspec import JobSpec
 from launcher.spec.launch import remarks
-from launcher.store import arrays, events, jobs
+from launcher.store import arrays, audit, events, jobs, senders
+from launcher.store.audit import Entry
 from launcher.views import JobView
 
 log = logging.getLogger(__name__)
@@ -52,6 +57,10 @@ class Wish:
     cluster."""
     hold: bool = False
     """It waits until it is released."""
+    asks: Caller = OWNER
+    """Who submits, and may name the jobs of some projects only."""
+    address: str = ""
+    """From where: for the audit, which is written with the job."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +154,7 @@ class _Batch:
         self._known = jobs.by_keys(tx, keys)
         self._keys: dict[str, str] = {}
         self._told: list[tuple[str, Event]] = []
+        self._entries: list[Entry] = []
         self.new: list[Job] = []
         """With all elements of arrays."""
 
@@ -159,7 +169,10 @@ class _Batch:
             LauncherError: as `Submitting.take` tells.
         """
         code, python = self._origin(wish)
-        spec = with_gpus(wish.spec, self._views)
+        at = self._control.books.own.attached.get(wish.spec.cluster)
+        reach = self._control.books.reach(wish.spec.project)
+        expect_reach(wish.spec, reach)
+        spec = with_gpus(wish.spec, with_gpus_of(at) if at else usable(self._views, reach))
         job = new_job(
             spec,
             code=code,
@@ -169,17 +182,18 @@ class _Batch:
         )
         if wish.hold:
             job = waiting.hold(job, self._now, by=wish.user).job
-        misfit = self._fits.look(job.resources, self._views, job.cluster)
+        shape = judge(job, at)
+        misfit = self._fits.look(job.resources, self._views, job.cluster, reach)
         if misfit is not None:
             raise SpecError(misfit.message, hint=misfit.hint)
         if spec.from_job is not None:
-            job = begin_from(self._tx, job, spec.from_job)
+            job = begin_from(self._tx, job, spec.from_job, wish.asks.within)
         if spec.after:
-            job = begin_after(self._tx, job, spec.after)
+            job = begin_after(self._tx, job, spec.after, wish.asks.within)
         expect_secrets(self._tx, job)
         group = elements_of(job, spec.array)
         self._places.take(job, len(group))
-        self._note(group, wish, remarks(spec))
+        self._note(group, wish, [*remarks(spec), *shape])
         return group[0]
 
     def store(self) -> None:
@@ -187,16 +201,25 @@ class _Batch:
         jobs.insert_all(self._tx, self.new, self._keys)
         arrays.await_others(self._tx, self.new)
         events.append_all(self._tx, self._told, self._now)
+        audit.append(self._tx, self._entries)
 
     def _origin(self, wish: Wish) -> tuple[str, str | None]:
         """The code and the submitter's interpreter: a clone has those of the job it is made of."""
         if wish.code_of is not None:
-            origin = self._control.get(self._tx, jobs.find_one(self._tx, wish.code_of))
+            named = jobs.find_one(self._tx, wish.code_of, wish.asks.within)
+            origin = self._control.get(self._tx, named)
             return self._control.code_of(origin), origin.policy.own_python
         # Here, where nobody deletes it any more: whoever removes code does so in a transaction.
-        if wish.code and not self._control.store.blobs.has(wish.code):
+        if wish.code and not (
+            self._control.store.blobs.has(wish.code) and self._may_run(wish.asks, wish.code)
+        ):
             raise SpecError("the packaged workdir was not uploaded", hint="submit again")
         return wish.code, wish.python
+
+    def _may_run(self, asks: Caller, code: str) -> bool:
+        """A hash that somebody came to know opens no package of others."""
+        is_owner = asks.kind is Kind.OWNER
+        return is_owner or senders.may_run(self._tx, asks.name, code, asks.within)
 
     def _note(self, group: Sequence[Job], wish: Wish, texts: Sequence[str]) -> None:
         first = group[0]
@@ -205,6 +228,10 @@ class _Batch:
         told += [Event("remark", text) for text in texts]
         self.new += group
         self._told += [(one.id, event) for one in group for event in told]
+        by = wish.user, wish.asks.token
+        self._entries.append(
+            Entry(self._now, *by, SUBMITTED, first.id, first.project, 201, wish.address)
+        )
         if wish.key:
             self._known[wish.key] = first.id
             self._keys[first.id] = wish.key

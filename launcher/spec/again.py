@@ -10,6 +10,7 @@ from launcher.errors import SpecError
 from launcher.spec.dump import to_yaml
 from launcher.spec.jobspec import JobSpec
 from launcher.spec.load import parse_spec
+from launcher.spec.stored import from_server
 
 
 class Difference(NamedTuple):
@@ -31,7 +32,7 @@ def again(stored: Mapping[str, Any], overrides: Iterable[str], *, source: str) -
     Raises:
         SpecError: every complaint; `workdir` cannot be changed, for the code is the job's own.
     """
-    before = JobSpec.model_validate(stored)
+    before = from_server(stored)
     spec = parse_spec(to_yaml(before), source, overrides)
     if spec.workdir != before.workdir:
         raise SpecError(

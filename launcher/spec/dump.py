@@ -47,9 +47,26 @@ def _written(part: BaseModel) -> dict[str, Any]:
         value = getattr(part, key)
         if value != field.get_default(call_default_factory=True):
             data[key] = written_value(key, value)
-    if isinstance(part, Resources) and part.nodes and part.workers_per_node:
-        data["workers"] = part.workers  # else it would be read as their product
+    if isinstance(part, Resources) and _has_own_workers(part):
+        data["workers"] = part.workers
     return data
+
+
+def to_json(spec: JobSpec) -> dict[str, Any]:
+    """A spec as a server is sent it, which may be older than this client.
+
+    Without what is a default anyway: an older server refuses keys that it does not know, and shall
+    do so only for one that was used.
+    """
+    data: dict[str, Any] = spec.model_dump(mode="json", exclude_defaults=True)
+    if _has_own_workers(spec.resources):
+        data["resources"]["workers"] = spec.model_dump(mode="json")["resources"]["workers"]
+    return data
+
+
+def _has_own_workers(resources: Resources) -> bool:
+    """Their number has to be written, else it would be read as the product of the other two."""
+    return bool(resources.nodes and resources.workers_per_node)
 
 
 def written_value(key: str, value: Any) -> Any:

@@ -49,6 +49,7 @@ from launcher.spec.frameworks import (
     strategy_of,
     torn_apart,
 )
+from launcher.spec.kubernetes import Image, Kubernetes, without_cluster
 from launcher.spec.metrics import Metrics
 from launcher.spec.part import Part
 from launcher.spec.requirements import requirements_value
@@ -329,7 +330,14 @@ class JobSpec(Part, BaseModel):
     """Who is told when the job's state changes. A text is short for `url`. docs/notify.md tells
     more."""
     cluster: Name = "any"
-    """Cluster to run on; `any` takes the first that fits."""
+    """Cluster to run on; `any` takes the first Ray cluster that fits. On a Kubernetes that is
+    attached the job gets a Ray cluster of its own, and so that one has to be named
+    (docs/kuberay.md)."""
+    image: Image | None = None
+    """Image of the pods of the job's own cluster, with Ray and the launcher in it. Without it: the
+    one that the Kubernetes was attached with."""
+    kubernetes: Annotated[Kubernetes, Section] = Kubernetes()
+    """What the pods of the job's own cluster have beside."""
 
     @field_validator("entrypoint")
     @classmethod
@@ -352,6 +360,11 @@ class JobSpec(Part, BaseModel):
         raise_all(
             WrongValueError(words, at=("env", name)) for name in self.env if name in self.secrets
         )
+        return self
+
+    @model_validator(mode="after")
+    def _kubernetes_is_named(self) -> JobSpec:
+        raise_all(without_cluster(self.cluster, image=self.image, pod=self.kubernetes.pod))
         return self
 
     @model_validator(mode="after")

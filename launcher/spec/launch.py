@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from launcher.model.job import Resources
 from launcher.model.launch import Launch, Requirements
 from launcher.model.outputs import OutputRule
 from launcher.spec.jobspec import JobSpec
@@ -76,3 +77,23 @@ def _requirements(spec: JobSpec) -> Requirements | None:
     if wanted is None:
         return None
     return Requirements(file=wanted) if isinstance(wanted, str) else Requirements(lines=wanted)
+
+
+def resources_of(spec: JobSpec) -> Resources:
+    """What the gang needs of a spec whose GPUs are decided."""
+    wanted = spec.resources
+    return Resources(
+        workers=wanted.most,
+        cpus_per_worker=wanted.cpus_per_worker,
+        gpus_per_worker=wanted.gpus_per_worker or 0,
+        memory_per_worker=wanted.memory_per_worker or 0,
+        custom=dict(wanted.custom),
+        labels=dict(wanted.labels),
+        accelerator=wanted.accelerator,
+        placement="single_node" if spec.is_one_process else wanted.placement,
+        nodes=wanted.nodes,
+        workers_per_node=wanted.workers_per_node,
+        uneven=wanted.uneven,
+        replicas_per_rank=spec.replicas_per_rank,
+        fewest=wanted.fewest,
+    )

@@ -7,7 +7,5 @@ do meanwhile; it may be empty.
 from __future__ import annotations
 
 KEYS_NOT_BUILT = {
-    "image": "",
-    "kubernetes": "",
     "timeouts.hang": "timeouts.run ends a job that never ends by itself",
 }

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from launcher.errors import SpecError
 from launcher.spec.build import spec_from_command
-from launcher.spec.dump import to_yaml
+from launcher.spec.dump import to_json, to_yaml
+from launcher.spec.jobspec import JobSpec
 from launcher.spec.judge import spec_from_data
 from launcher.spec.load import load_spec, parse_spec
 
@@ -183,3 +184,18 @@ SPECS = st.builds(
 def test_a_spec_written_as_yaml_reads_back_equal(data: dict[str, Any]) -> None:
     spec = spec_from_data(data)
     assert parse_spec(to_yaml(spec), "job.yaml") == spec
+
+
+@given(SPECS)
+def test_a_spec_sent_to_a_server_is_read_there_as_it_was(data: dict[str, Any]) -> None:
+    spec = spec_from_data(data)
+    assert JobSpec.model_validate(to_json(spec)) == spec
+
+
+def test_a_server_is_sent_what_is_no_default_and_so_no_key_that_it_may_not_know_yet() -> None:
+    spec = {"entrypoint": "train.py", "retries": {"max": 0}, "timeouts": {"run": "1h"}}
+    assert to_json(spec_from_data(spec)) == {
+        "name": "train",
+        "entrypoint": "train.py",
+        "timeouts": {"run": 3600.0},
+    }

@@ -62,7 +62,10 @@ def test_an_override_mends_what_is_wrong_in_the_file() -> None:
     [
         ("resources.workers=0", "must be a whole number from 1, not 0"),
         ("resources.wrokers=4", "unknown key; did you mean resources.workers"),
-        ("image=torch", "not in this version"),
+        (
+            "timeouts.hang=15m",
+            "not in this version; timeouts.run ends a job that never ends by itself",
+        ),
         ("workers=4", "unknown key; did you mean resources.workers"),
         ("env.A=on", 'on is a yes-or-no value to YAML, not text; quote it: "on"'),
         ("resources={workers: 0}", "resources.workers: must be a whole number from 1, not 0"),

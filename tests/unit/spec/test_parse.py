@@ -109,17 +109,22 @@ image: [a]
 env: {A: no}
 timeouts:
   start: 1x
+  hang: 15m
 entrypoint: train.py 'x
 name: other
 """) == [
         "job.yaml:1:7: name: expected text, found a list",
         "job.yaml:2:22: resources.workers: must be a whole number from 1, not 0",
         "job.yaml:2:25: resources.wrokers: unknown key; did you mean resources.workers",
-        "job.yaml:3:8: image: not in this version",
+        "job.yaml:3:8: image: expected text, found a list",
         'job.yaml:4:10: env.A: no is a yes-or-no value to YAML, not text; quote it: "no"',
         "job.yaml:6:10: timeouts.start: '1x' is not a duration; write 90s, 30m, 12h or 1h30m",
-        'job.yaml:7:13: entrypoint: a quote in it is opened and never closed: "train.py \'x"',
-        "job.yaml:8:1: name: is written twice, first in line 1; keep one",
+        (
+            "job.yaml:7:9: timeouts.hang: not in this version; timeouts.run ends a job that never "
+            "ends by itself"
+        ),
+        'job.yaml:8:13: entrypoint: a quote in it is opened and never closed: "train.py \'x"',
+        "job.yaml:9:1: name: is written twice, first in line 1; keep one",
     ]
 
 

@@ -1,0 +1,447 @@
+"""Makes the RayJobs of jobs that have clusters of their own, watches them, and cleans up.
+
+Everything may be done twice: a RayJob is called after its job, is stored as wanted before it is
+made, and its Secret is made whenever it may be missing. That nothing of a cluster runs any more is
+proven by a list of its pods that Kubernetes makes anew and that has none (docs/kuberay.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from launcher.clusters import _kuberay_manifest as manifest
+from launcher.clusters._kube_api import PODS, RAYJOBS, SECRETS, KubeApi, KubeError
+from launcher.clusters._kuberay_reading import PodState, pod_state, status_of, waiting_words
+from launcher.clusters._kuberay_shape import groups_of
+from launcher.errors import LauncherError, NotFoundError
+from launcher.model import own_cluster
+from launcher.model.ending import Ending
+from launcher.model.job import Change, Job
+from launcher.model.own_cluster import KubernetesCluster, OwnCluster, OwnState
+from launcher.scheduler.place import place
+from launcher.scheduler.room import Room
+from launcher.scheduler.state import Placement
+from launcher.server import own_rules, rules
+from launcher.server.control import Control
+from launcher.server.executors import Executors
+from launcher.server.notify import OWN_CLUSTERS, cluster_topic, job_topic
+from launcher.server.own_orders import order_of
+from launcher.server.own_pods import GangPods, Hosts
+from launcher.server.own_view import KubernetesView
+from launcher.store import clusters, jobs, own_clusters
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S, AT_LEAST_S = 1.0, 0.1
+ASK_AGAIN_S = 10.0
+"""After Kubernetes refused to make a RayJob, as for a quota."""
+
+
+@dataclass
+class _Memory:
+    """What is remembered of one own cluster between looks; nothing depends on it."""
+
+    has_secret: bool = False
+    head: str = ""
+    pull_fails_since: float | None = None
+    not_before: float = 0.0
+    words: str = ""
+    hosts: Hosts = field(default_factory=dict)
+
+
+class OwnClusters:
+    """Synchronous; called from worker threads.
+
+    Args:
+        control: changes the jobs.
+        executors: releases what no executor can give back any more.
+        make_api: for one attached cluster.
+        clock: monotonic.
+    """
+
+    def __init__(
+        self,
+        control: Control,
+        executors: Executors,
+        *,
+        make_api: Callable[[KubernetesCluster], KubeApi] = lambda at: KubeApi(
+            at.namespace, at.context
+        ),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._control, self._executors, self._clock = control, executors, clock
+        self._make_api, self._pods = make_api, GangPods(control)
+        self._views: dict[str, KubernetesView] = {}
+        self._memories: dict[str, _Memory] = {}
+        self._turn = threading.Lock()
+
+    # --- who asks --------------------------------------------------------------------------------
+
+    def token_of(self, cluster: str) -> str:
+        """Opens one own cluster to its executor. Derived, so that nothing secret is stored."""
+        key = self._control.store.secret
+        digest = hmac.new(key, f"cluster:{cluster}".encode(), hashlib.sha256)
+        return f"{cluster}.{digest.hexdigest()}"
+
+    def opens(self, token: str, cluster: str) -> bool:
+        """Whether a token is the one of that own cluster's executor, and the cluster is there."""
+        if not hmac.compare_digest(self.token_of(cluster).encode(), token.encode()):
+            return False
+        return any(own.name == cluster for own in self._control.books.own.all())
+
+    def knows(self, token: str) -> bool:
+        """Whether a token is of any own cluster's executor."""
+        return self.opens(token, token.rpartition(".")[0])
+
+    def words(self, job: Job) -> str:
+        """Why a job waits that has a cluster of its own; empty: it has none."""
+        own = self._control.books.own.of(job.id)
+        if own is None:
+            return ""
+        if own.state is not OwnState.WANTED:
+            cause = f" ({own.cause})" if own.cause else ""
+            return f"its RayJob {own.rayjob} is on its way out{cause}"
+        memory, view = self._memory(own), self._views.get(own.cluster)
+        if view is None or view.trouble:
+            return f"cluster {own.cluster}: {view.trouble if view else 'not asked yet'}"
+        rayjob = view.rayjob(own.rayjob)
+        if rayjob is None:
+            return memory.words or f"its RayJob {own.rayjob} is being made"
+        if status_of(rayjob).is_suspended or rayjob["spec"].get("suspend"):
+            return view.kueue_words(own.rayjob) or "its RayJob is suspended"
+        at = view.at
+        wanted = 1 + sum(group.pods for group in groups_of(job.resources, at.gpus_per_pod))
+        return waiting_words(rayjob, view.pods(own.rayjob), wanted)
+
+    # --- what time brings ------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """See to every own cluster, and to what Kubernetes has that nobody wants."""
+        with self._turn:
+            self._open_views()
+            for own in self._control.books.own.all():
+                view = self._views.get(own.cluster)
+                if view is None:
+                    continue  # detached by force: a person knows why
+                try:
+                    self._see_to(own, view)
+                except LauncherError as error:
+                    self._memory(own).words = str(error)
+                    log.info("%s: %s", own.name, error)
+                except Exception:  # one cluster's trouble must not end the care for the others
+                    log.exception("looking after %s broke", own.name)
+            for view in self._views.values():
+                self._sweep(view)
+
+    def close(self) -> None:
+        for view in self._views.values():
+            view.close()
+
+    def api_of(self, at: KubernetesCluster) -> KubeApi:
+        """A line of its own to that Kubernetes."""
+        return self._make_api(at)
+
+    def view_of(self, at: KubernetesCluster) -> KubernetesView:
+        """What Kubernetes shows there, from now on."""
+        found = self._views.get(at.name)
+        if found is None or found.at != at:
+            if found is not None:
+                found.close()
+            changed = partial(self._control.notifier.notify, OWN_CLUSTERS)
+            server_id = self._control.store.server_id
+            found = KubernetesView(at, self.api_of(at), server_id, changed)
+            self._views[at.name] = found
+        return found
+
+    def drop_view(self, name: str) -> None:
+        """It was detached."""
+        view = self._views.pop(name, None)
+        if view is not None:
+            view.close()
+
+    def _open_views(self) -> None:
+        for at in self._control.books.own.all_attached():
+            try:
+                self.view_of(at)
+            except LauncherError as error:
+                log.warning("cluster %s: %s", at.name, error)
+
+    def _see_to(self, own: OwnCluster, view: KubernetesView) -> None:
+        job = self._job(own.job_id)
+        if own.state is OwnState.LEAVING:
+            self._lead_out(own, job, view)
+            return
+        if view.trouble:
+            return
+        memory = self._memory(own)
+        pods = view.pods(own.rayjob)
+        seen = self._seen(own, view, pods, memory)
+        if job is not None and job.allocation is not None and job.allocation.cluster == own.name:
+            self._note_hosts(own, memory)
+            departed, anew = view.departed_pods(own.rayjob), partial(self._list_pods, own, view)
+            self._pods.mind(job, memory.hosts, pods, departed, anew)
+            job = self._job(own.job_id)
+        with self._control.store.read() as tx:
+            holds = any(True for _ in jobs.unreleased(tx, own.name))
+        for_s = self._control.clock() - own.since
+        step = own_rules.next_of(own, job, seen, holds=holds, for_s=for_s)
+        if step.must_be_sure and not self._is_sure(own, view, memory):
+            return
+        if step.action == "make" and job is not None:
+            self._make(own, job, view, memory)
+        elif step.action == "over":
+            self._set(own.become(OwnState.OVER, self._control.clock()))
+        elif step.action == "leave":
+            self._let_go(own, step)
+        elif own.state is OwnState.WANTED and job is not None and own.uid:
+            self._keep_secret(own, job, view, memory)
+            if not holds:
+                self._grant(own, job, view)
+
+    def _seen(
+        self, own: OwnCluster, view: KubernetesView, pods: list[PodState], memory: _Memory
+    ) -> own_rules.Seen:
+        head = next((pod.uid for pod in pods if pod.is_head), "")
+        rayjob = view.rayjob(own.rayjob)
+        if rayjob is not None and status_of(rayjob).is_suspended:
+            memory.head = ""
+        memory.head = memory.head or head
+        if not any(pod.cannot_start for pod in pods):
+            memory.pull_fails_since = None
+        elif memory.pull_fails_since is None:
+            memory.pull_fails_since = self._clock()
+        since = memory.pull_fails_since
+        fails_s = self._clock() - since if since is not None else 0.0
+        return own_rules.Seen(rayjob, pods, memory.head, fails_s)
+
+    def _is_sure(self, own: OwnCluster, view: KubernetesView, memory: _Memory) -> bool:
+        """Ask Kubernetes itself whether what its watch does not show is really not there."""
+        rayjob = view.api.get(RAYJOBS, own.rayjob)
+        if rayjob is None or rayjob["metadata"].get("uid") != own.uid:
+            return True
+        if own.state is OwnState.OVER or not memory.head:
+            return False
+        return all(pod.uid != memory.head for pod in self._list_pods(own, view))
+
+    # --- making ----------------------------------------------------------------------------------
+
+    def _make(self, own: OwnCluster, job: Job, view: KubernetesView, memory: _Memory) -> None:
+        if self._clock() < memory.not_before:
+            return
+        order = order_of(self._stored(job.id), own, view.at, self._control.store.server_id)
+        try:
+            made = view.api.create(RAYJOBS, manifest.rayjob(order))
+        except KubeError as error:
+            memory.not_before = self._clock() + (error.retry_after_s or ASK_AGAIN_S)
+            if error.status == 409:
+                made = self._adopt(own, view)
+            elif error.is_for_good:
+                self._let_go(own, own_rules.Next("leave", str(error), refused=str(error)))
+                return
+            else:
+                memory.words = _why_not_made(error)
+                return
+        own = replace(own, uid=str(made["metadata"]["uid"]))
+        self._set(own)
+        self._keep_secret(own, job, view, memory)
+
+    def _adopt(self, own: OwnCluster, view: KubernetesView) -> dict[str, object]:
+        """The RayJob of that name, which a server made that died before it noted so.
+
+        Raises:
+            KubeError: it is somebody else's.
+        """
+        found = view.api.get(RAYJOBS, own.rayjob)
+        labels = (found or {}).get("metadata", {}).get("labels") or {}
+        if found is None or labels.get(manifest.SERVER) != self._control.store.server_id:
+            text = f"a RayJob {own.rayjob} of somebody else is there: {labels or 'it has no label'}"
+            raise KubeError(text, 409, "AlreadyExists")
+        return found
+
+    def _keep_secret(
+        self, own: OwnCluster, job: Job, view: KubernetesView, memory: _Memory
+    ) -> None:
+        """The executor's token. It goes with the RayJob, and so is made after it."""
+        if memory.has_secret:
+            return
+        order = order_of(job, own, view.at, self._control.store.server_id)
+        try:
+            view.api.create(SECRETS, manifest.secret(order, self.token_of(own.name), own.uid))
+        except KubeError as error:
+            if error.status != 409:
+                raise
+        memory.has_secret = True
+
+    def _grant(self, own: OwnCluster, job: Job, view: KubernetesView) -> None:
+        """Grant the job its attempt once all nodes of its cluster are up."""
+        if not job.is_eligible or job.not_before > self._control.clock():
+            return
+        found = next((one for one in self._control.floor.clusters() if one.name == own.name), None)
+        if found is None or not found.is_live:
+            return
+        nodes = [node for node in found.nodes if node.total.get("CPU") or node.total.get("GPU")]
+        wanted = sum(group.pods for group in groups_of(job.resources, view.at.gpus_per_pod))
+        if len(nodes) < wanted:
+            return
+        # All nodes are of this job's pods: which of them fits was Kubernetes' to say.
+        gang = replace(job.resources.of(job.resources.workers), labels={}, accelerator=None)
+        where = place(gang, Room.whole(nodes))
+        if where is not None:
+            self._control.grant([Placement(job.id, own.name, where)])
+
+    def _note_hosts(self, own: OwnCluster, memory: _Memory) -> None:
+        with self._control.store.read() as tx:
+            row = clusters.get(tx, own.name)
+        for node in row.nodes if row else ():
+            memory.hosts[node.node_id] = (node.host, node.address)
+
+    # --- leaving ---------------------------------------------------------------------------------
+
+    def _let_go(self, own: OwnCluster, step: own_rules.Next) -> None:
+        now = self._control.clock()
+        if step.refused:
+            refused = partial(own_cluster.not_made, words=step.refused, now=now)
+            self._change_if_there(own.job_id, lambda job, _: refused(job))
+        self._set(own.become(OwnState.LEAVING, now, step.cause))
+
+    def _lead_out(self, own: OwnCluster, job: Job | None, view: KubernetesView) -> None:
+        """Delete the RayJob; where no pod of it is left, that is the proof that nothing runs."""
+        rayjob = view.api.get(RAYJOBS, own.rayjob)
+        is_ours = rayjob is not None and (
+            rayjob["metadata"].get("uid") == own.uid
+            or (rayjob["metadata"].get("labels") or {}).get(manifest.SERVER)
+            == self._control.store.server_id
+        )
+        is_final = True
+        if rayjob is not None and is_ours:
+            status = status_of(rayjob)
+            is_final = status.has_succeeded or status.has_failed
+            waited_s = self._control.clock() - own.since
+            if not status.is_leaving and (
+                not is_final or own.cause or waited_s > own_rules.LEAVE_PATIENCE_S
+            ):
+                view.api.delete(RAYJOBS, own.rayjob, str(rayjob["metadata"]["uid"]))
+        if is_final and all(pod.has_ended for pod in self._list_pods(own, view)):
+            self._gone(own, job)
+
+    def _gone(self, own: OwnCluster, job: Job | None) -> None:
+        now = self._control.clock()
+        if job is not None:
+            self._change_if_there(job.id, partial(_cluster_gone, own=own, now=now))
+        with self._control.store.read() as tx:
+            left = [allocation.id for allocation in jobs.unreleased(tx, own.name)]
+        for allocation_id in left:
+            self._executors.release(own.name, allocation_id)
+        with self._control.store.begin() as tx:
+            clusters.remove(tx, own.name)
+        self._control.floor.drop(own.name)
+        self._memories.pop(own.name, None)
+        self._set(own.become(OwnState.GONE, now))
+
+    def _sweep(self, view: KubernetesView) -> None:
+        """RayJobs of this server that have done their work go after a while."""
+        if view.trouble or not view.may_sweep(self._clock()):
+            return
+        now, known = self._control.clock(), self._control.books.own.all()
+        wanted = {own.rayjob for own in known}
+        for rayjob in view.rayjobs():
+            name = rayjob["metadata"]["name"]
+            if name in wanted:
+                continue
+            try:
+                self._sweep_one(view, rayjob, now)
+            except LauncherError as error:
+                log.info("RayJob %s is left: %s", name, error)
+
+    def _sweep_one(self, view: KubernetesView, rayjob: dict[str, object], now: float) -> None:
+        """One that this server made once, and of which it holds nothing.
+
+        A restored database must end nobody's training: one whose job has yet to end is that job's
+        again, one whose job is not known is left alone.
+        """
+        metadata: dict[str, dict[str, str]] = rayjob["metadata"]  # type: ignore[assignment]
+        job_id = metadata["labels"].get(manifest.JOB, "")
+        number = (metadata.get("annotations") or {}).get(manifest.NUMBER, "")
+        job = self._job(job_id)
+        if job is None or not number.isdecimal():
+            return
+        with self._control.store.read() as tx:
+            own = own_clusters.get(tx, job_id, int(number))
+        if not job.state.is_terminal:
+            if own is None and self._control.books.own.of(job_id) is None:
+                found = OwnCluster(job_id, int(number), view.at.name, since=now)
+                self._set(replace(found, uid=str(metadata["uid"])))
+            return
+        if own is None or now - own.since > view.KEEP_S or not status_of(rayjob).has_succeeded:
+            view.api.delete(RAYJOBS, str(metadata["name"]), str(metadata["uid"]))
+
+    # --- inside ----------------------------------------------------------------------------------
+
+    def _memory(self, own: OwnCluster) -> _Memory:
+        return self._memories.setdefault(own.name, _Memory())
+
+    def _list_pods(self, own: OwnCluster, view: KubernetesView) -> list[PodState]:
+        found, _ = view.api.list(PODS, f"{manifest.RAYJOB}={own.rayjob}")
+        return [pod_state(pod) for pod in found]
+
+    def _job(self, job_id: str) -> Job | None:
+        with self._control.store.read() as tx:
+            return jobs.get(tx, job_id)
+
+    def _stored(self, job_id: str) -> Job:
+        with self._control.store.read() as tx:
+            return self._control.get(tx, job_id)
+
+    def _set(self, own: OwnCluster) -> None:
+        with self._control.store.begin() as tx:
+            own_clusters.put(tx, own)
+        self._control.books.set_own(own)
+        self._control.notifier.notify(cluster_topic(own.name), job_topic(own.job_id), OWN_CLUSTERS)
+
+    def _change_if_there(self, job_id: str, step: Callable[[Job, object], Change]) -> None:
+        try:
+            self._control.change(job_id, step)
+        except NotFoundError:
+            return  # removed meanwhile, with all that was kept of it
+
+
+async def keep_own_clusters(own: OwnClusters, control: Control) -> None:
+    """Look after them for ever."""
+    with control.notifier.listen(OWN_CLUSTERS) as changes:
+        try:
+            while True:
+                try:
+                    if control.books.own.all_attached():
+                        await asyncio.to_thread(own.look)
+                except Exception:  # the loop outlives any one cluster's trouble
+                    log.exception("looking after clusters of jobs broke")
+                await asyncio.sleep(AT_LEAST_S)
+                await changes.wait(LOOK_EVERY_S)
+        finally:
+            own.close()
+
+
+def _cluster_gone(job: Job, _: object, *, own: OwnCluster, now: float) -> Change:
+    """Nothing of it runs: what was open there is closed, and a job that had no attempt is told."""
+    allocation = job.allocation
+    if allocation is not None and allocation.cluster == own.name:
+        left = [slot.index for slot in allocation.slots if not slot.closed]
+        proof = f"{own.cause or 'its RayJob is deleted'}; no pod of it is left"
+        return rules.close_slots(job, left, now, proof=proof, lost=Ending.CLUSTER_LOST)
+    return own_cluster.lost(job, own.cause, now) if own.cause else Change(job)
+
+
+def _why_not_made(error: KubeError) -> str:
+    if error.is_over_quota:
+        return f"the namespace has no room for its RayJob: {error.message}"
+    if error.status == 404:
+        return f"KubeRay is not installed there: {error.message}"
+    return str(error)
