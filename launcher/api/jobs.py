@@ -75,6 +75,7 @@ class Jobs(Caller):
         Raises:
             SpecError: every complaint about the spec, or the files cannot be sent.
         """
+        from launcher.spec.dump import to_json
         from launcher.spec.given import given_spec
         from launcher.upload import send_workdir
 
@@ -83,7 +84,7 @@ class Jobs(Caller):
         spec = given_spec(spec, keys)
         package = send_workdir(self._connection, f"{API}/packages", spec)
         body = {
-            "spec": self._with_origin(spec).model_dump(mode="json"),
+            "spec": to_json(self._with_origin(spec)),
             "code": package.sha256 if package else "",
             "python": python or choose_python(Path(spec.workdir)).path,
             "user": user or this_user(),
@@ -110,8 +111,10 @@ class Jobs(Caller):
         Raises:
             SpecError: the server refuses the spec.
         """
+        from launcher.spec.dump import to_json
+
         body = {
-            "spec": self._with_origin(spec).model_dump(mode="json"),
+            "spec": to_json(self._with_origin(spec)),
             "python": python or choose_python(Path(spec.workdir)).path,
             "user": user or this_user(),
         }
@@ -130,10 +133,11 @@ class Jobs(Caller):
             SpecError: every complaint about the changed spec.
         """
         from launcher.spec.again import again, differences
+        from launcher.spec.dump import to_json
 
         origin = self.job(ref)
         spec = again(origin.spec or {}, overrides, source=f"spec of {origin.id}")
-        body = {"spec": spec.model_dump(mode="json"), "code_of": origin.id, "user": this_user()}
+        body = {"spec": to_json(spec), "code_of": origin.id, "user": this_user()}
         job, _ = self._queue(body, key)
         return job, differences(origin.spec or {}, job.spec or {})
 

@@ -234,11 +234,11 @@ def tell_array(job: JobView) -> None:
 
 
 def _tell_remarks(job: JobView) -> None:
-    from launcher.spec.jobspec import JobSpec
     from launcher.spec.launch import remarks
+    from launcher.spec.stored import from_server
 
     if job.spec:
-        for text in remarks(JobSpec.model_validate(job.spec)):
+        for text in remarks(from_server(job.spec)):
             _output.note(text)
 
 

@@ -33,11 +33,11 @@ def command(*, job: str, torchrun: bool, output: str) -> None:
 
 def _print_bare(job: JobView) -> None:
     from launcher.spec.bare import bare_nodes
-    from launcher.spec.jobspec import JobSpec
+    from launcher.spec.stored import from_server
 
     ranks = [len(node.ranks) for node in job.nodes]
     hosts = [node.host for node in job.nodes]
-    spec = JobSpec.model_validate(job.spec)
+    spec = from_server(job.spec or {})
     if job.own_python:
         own = spec.python.model_copy(update={"interpreter": job.own_python})
         spec = spec.model_copy(update={"python": own})

@@ -6,12 +6,14 @@ import time
 
 import click
 
+from launcher import __version__
 from launcher.address import OwnServer, find_server
 from launcher.cli import _output, _words
 from launcher.cli._options import connect, output_option
 from launcher.client import Client
 from launcher.errors import SpecError, UnreachableError
 from launcher.model.node import NodeReport
+from launcher.model.versions import is_older
 from launcher.units import format_size
 from launcher.views import ServerView, as_json
 
@@ -35,6 +37,7 @@ def command(timeout: float, listen: str | None, output: str) -> None:
     """Start the server and Ray on this machine, and wait until a node is there."""
     if listen is not None:
         _listen(listen)
+    _upgrade()
     client = connect(start=True)
     server = _await_node(client, timeout)
     if output == "json":
@@ -63,6 +66,25 @@ def _listen(host: str) -> None:
     if listens_on(address.folder) != host:
         choose_listening(address.folder, host)
         stop_server(address.folder)
+
+
+def _upgrade() -> None:
+    """After `pip install --upgrade`: the server that runs is of before. Jobs and agents run on."""
+    address = find_server()
+    if not isinstance(address, OwnServer) or not address.runs():
+        return
+    running = connect().server().version
+    if running == __version__:
+        return
+    if is_older(__version__, running):
+        _output.note(
+            f"the server is of launcher {running}, newer than this {__version__}: left as it is"
+        )
+        return
+    from launcher.server.process import stop_server
+
+    stop_server(address.folder)
+    _output.note(f"launcher {running} of the server gives way to {__version__}; jobs run on")
 
 
 def _await_node(client: Client, timeout_s: float) -> ServerView:

@@ -16,6 +16,10 @@ from launcher.model.outputs import OutputLimits
 from launcher.model.visit import VisitOrder
 
 WIRE_VERSION = 1
+"""Counted on by a release whose messages the release before would misunderstand; a new field with a
+default is none of these."""
+OLDEST_WIRE = max(1, WIRE_VERSION - 1)
+"""The oldest that a server serves. Who is not served is told so: `launcher.model.versions`."""
 
 LEASE_S = 30.0
 """An agent that nobody renewed for so long, on its own monotonic clock, kills its ranks."""
@@ -121,6 +125,9 @@ class Desired:
     version: str
     allocations: tuple[WantedAllocation, ...] = ()
     stop: tuple[WantedAllocation, ...] = ()
+    over: bool = False
+    """The cluster was one job's own, and that has no more use for it: the executor ships what is
+    left on its nodes and ends."""
 
 
 # --- agent <-> server -----------------------------------------------------------------------------

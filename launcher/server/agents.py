@@ -8,11 +8,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from secrets import token_hex
 
-from launcher.errors import NotFoundError
-from launcher.model.job import Change, Job
+from launcher import __version__
+from launcher.errors import ConflictError, NotFoundError
+from launcher.model import versions
+from launcher.model.job import Change, Event, Job
 from launcher.model.launch import Launch
 from launcher.model.outputs import OutputLimits
-from launcher.model.wire import AgentReport, AgentSetup, AgentStatus, Orders
+from launcher.model.wire import (
+    OLDEST_WIRE,
+    WIRE_VERSION,
+    AgentReport,
+    AgentSetup,
+    AgentStatus,
+    Orders,
+)
 from launcher.names import allocation_id
 from launcher.server import rules
 from launcher.server.control import Control
@@ -41,6 +50,8 @@ class Agents:
         self._answered: defaultdict[str, dict[int, float]] = defaultdict(dict)
         """By allocation, when each agent's lease was renewed last; after a restart, the restart
         counts."""
+        self._told_to_go: set[str] = set()
+        """Allocations whose agents are of too old a version."""
 
     def setup(self, job_id: str, wanted: str) -> AgentSetup:
         """What an agent of the allocation needs once.
@@ -64,8 +75,14 @@ class Agents:
         )
 
     def sync(self, job_id: str, status: AgentStatus) -> Orders:
-        """Take an agent's status, and answer with its orders, which renews its lease."""
+        """Take an agent's status, and answer with its orders, which renews its lease.
+
+        Raises:
+            ConflictError: it is newer than this server, which may misunderstand it. Its lease is
+                its executor's to renew until the server is as new.
+        """
         number = _number_of(status.allocation, job_id)
+        self._check_version(job_id, status)
         # From when it came, not from when it is answered: the agent counts from before that.
         self._answered[status.allocation][status.index] = self._clock()
         now = self._control.clock()
@@ -73,7 +90,19 @@ class Agents:
             job_id,
             lambda job, _: rules.take_status(job, number, status, self._living(job), now),
         )
-        return rules.orders_for(job, number, status.index, status.address)
+        return _for_its_age(rules.orders_for(job, number, status.index, status.address), status)
+
+    def _check_version(self, job_id: str, status: AgentStatus) -> None:
+        unfit = versions.misfit(status.wire, f"the agent of node {status.index}", __version__)
+        if unfit is None:
+            return
+        if status.wire > WIRE_VERSION:
+            raise ConflictError(unfit.message, hint=unfit.hint)
+        if status.allocation not in self._told_to_go:
+            self._told_to_go.add(status.allocation)
+            words = f"{unfit.message}: it is told to end, and the job begins again"
+            event = Event("note", words, status.attempt or None)
+            self._control.change(job_id, lambda job, _: Change(job, (event,)))
 
     def _living(self, job: Job) -> set[str]:
         """Those of the allocation's nodes that the executor does not report as lost."""
@@ -88,7 +117,7 @@ class Agents:
         with self._control.store.read() as tx:
             job = self._control.get(tx, job_id)
         number = _number_of(status.allocation, job_id)
-        return rules.orders_for(job, number, status.index, status.address)
+        return _for_its_age(rules.orders_for(job, number, status.index, status.address), status)
 
     def receipt(self) -> str:
         """Proves of a report which carries it that it was made after now. Opaque to others."""
@@ -108,6 +137,7 @@ class Agents:
     def forget(self, allocation: str) -> None:
         """It gave everything back: no agent of it is there any more."""
         self._answered.pop(allocation, None)
+        self._told_to_go.discard(allocation)
 
     def expire(self, job: Job, now: float) -> Change:
         """Give up what this server has not heard for so long that it ended by itself."""
@@ -137,6 +167,11 @@ def launch_of(job: Job, cluster: str) -> Launch:
     if cluster == EMBEDDED and job.policy.own_python:
         launch = replace(launch, python=job.policy.own_python)
     return launch
+
+
+def _for_its_age(orders: Orders, status: AgentStatus) -> Orders:
+    """The one order that every version obeys goes to those of which no other is known to be."""
+    return replace(orders, close=True) if status.wire < OLDEST_WIRE else orders
 
 
 def _number_of(identity: str, job_id: str) -> int:

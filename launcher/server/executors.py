@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from launcher import __version__
 from launcher.errors import ConflictError, NotFoundError
-from launcher.model import lifecycle
+from launcher.model import lifecycle, versions
 from launcher.model.codec import encode
 from launcher.model.job import Allocation, AllocationState, Change, Job
+from launcher.model.own_cluster import OwnState, is_own
 from launcher.model.wire import (
-    WIRE_VERSION,
     AllocationReport,
     Hello,
     Report,
@@ -29,6 +31,8 @@ from launcher.server.control import Control
 from launcher.server.floor import LIVE_S
 from launcher.server.notify import EVERY_CLUSTER, SCHEDULE
 from launcher.store import clusters, jobs
+
+log = logging.getLogger(__name__)
 
 
 class _Entry(NamedTuple):
@@ -60,6 +64,7 @@ class Executors:
         self._told_nodes: dict[str, object] = {}
         self._entries: dict[str, dict[str, _Entry]] = {}
         """By cluster and allocation, as they were told last."""
+        self._refused: dict[str, str] = {}
 
     def open_session(self, hello: Hello) -> Session:
         """Make the caller the one executor of its cluster.
@@ -67,12 +72,7 @@ class Executors:
         Raises:
             ConflictError: another session lives, or the executor is of another time.
         """
-        if hello.wire != WIRE_VERSION:
-            raise ConflictError(
-                f"this server speaks version {WIRE_VERSION} of the protocol, "
-                f"the executor {hello.wire}",
-                hint="install the same version of launcher on both",
-            )
+        self._check_version(hello)
         floor = self._control.floor
         with self._control.store.begin() as tx:
             known = clusters.get(tx, hello.cluster)
@@ -85,6 +85,24 @@ class Executors:
             fence = clusters.open_session(tx, hello, self._control.clock())
         floor.forget(hello.cluster)
         return Session(fence, self._control.store.server_id)
+
+    def _check_version(self, hello: Hello) -> None:
+        """Who asks again and again is noted down once, for those who wonder about their cluster."""
+        who = f"the executor of cluster '{hello.cluster}' on {hello.host}"
+        unfit = versions.misfit(
+            hello.wire, f"{who} (launcher {hello.launcher_version})", __version__
+        )
+        if unfit is None:
+            self._refused.pop(hello.cluster, None)
+            return
+        if self._refused.get(hello.cluster) != str(unfit):
+            self._refused[hello.cluster] = str(unfit)
+            log.warning("refused: %s", unfit)
+        raise ConflictError(unfit.message, hint=unfit.hint)
+
+    def refusal(self, cluster: str) -> str:
+        """Why the executor that wants to serve the cluster is not let; mostly nothing."""
+        return self._refused.get(cluster, "")
 
     def desired(self, cluster: str, fence: int) -> Told:
         """All that the cluster shall have, and all that it shall give back."""
@@ -102,10 +120,19 @@ class Executors:
             for kind in (True, False)
         )
         # That a request waits here proves no life: a dead executor's does too. Its reports do.
-        parts = b"".join(entry.digest for entry in entries.values())
+        over = self._is_over(cluster, entries)
+        parts = b"".join(entry.digest for entry in entries.values()) + b"%d" % over
         version = hashlib.sha256(parts).hexdigest()[:16]
-        text = b'{"version":"%b","allocations":[%b],"stop":[%b]}'
-        return Told(version, text % (version.encode(), wanted, unwanted))
+        text = b'{"version":"%b","allocations":[%b],"stop":[%b],"over":%b}'
+        is_over = b"true" if over else b"false"
+        return Told(version, text % (version.encode(), wanted, unwanted, is_over))
+
+    def _is_over(self, cluster: str, entries: Collection[str]) -> bool:
+        """It was one job's own, nobody wants it any more, and all that was held is given back."""
+        if not is_own(cluster) or entries:
+            return False
+        own = next((o for o in self._control.books.own.all() if o.name == cluster), None)
+        return own is not None and own.state is not OwnState.WANTED
 
     def _brought_back(
         self, tx: Connection, cluster: str, known: Collection[str]
@@ -165,9 +192,9 @@ class Executors:
         except NotFoundError:
             return  # an allocation of a server before a restored backup: it is left alone
         if held.state == "gone":
-            self._release(report.cluster, held.id)
+            self.release(report.cluster, held.id)
 
-    def _release(self, cluster: str, allocation_id: str) -> None:
+    def release(self, cluster: str, allocation_id: str) -> None:
         """Its resources are back. An allocation that is still the job's is the job's to change."""
         job_id, _, number = allocation_id.rpartition(".")
         self._control.change(job_id, lambda job, _: lifecycle.released(job, int(number)))

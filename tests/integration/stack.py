@@ -41,6 +41,8 @@ class Service:
         self.environment: dict[str, str] = {}
         self.prefix: list[str] = []
         """What runs the command line elsewhere, as in a network namespace."""
+        self.python = sys.executable
+        """Whose `launcher` it is."""
         self._is_meant_to_live = False
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -58,7 +60,7 @@ class Service:
         self._is_meant_to_live = True
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*self.prefix, sys.executable, "-m", "launcher", self.name, *self.arguments],
+                [*self.prefix, self.python, "-m", "launcher", self.name, *self.arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -67,7 +67,7 @@ def index(machines: TwoMachines, tmp_path: Path, name: str) -> Iterator[str]:
 def attached(machines: TwoMachines, tmp_path: Path) -> Iterator[Stack]:
     (tmp_path / "stack").mkdir()
     stack = Stack(tmp_path / "stack", machines, None)  # type: ignore[arg-type]
-    stack.server.arguments += ["--host", machines.gateway]
+    stack.server.arguments += ["--host", machines.gateway, "--insecure-http"]
     try:
         stack.start_server()
         list(stack.client.attach("prod", machines.url))

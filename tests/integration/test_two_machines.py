@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import two_machines
+from remote import Remote
 from stack import Stack
 from two_machines import TwoMachines
 
@@ -55,21 +56,6 @@ pytestmark = [
     pytest.mark.apart,
     pytest.mark.skipif(bool(two_machines.missing()), reason=two_machines.missing()),
 ]
-
-
-class Remote(Stack):
-    """The server on this machine; the executor on the one of Ray's head, where it must be."""
-
-    def __init__(self, folder: Path, machines: TwoMachines) -> None:
-        super().__init__(folder, machines, None)  # type: ignore[arg-type]
-        self.server.arguments += ["--host", machines.gateway]
-        self.executor.prefix = machines.on(0)
-        at = self.executor.arguments.index("--token-file")  # no file of ours is there
-        del self.executor.arguments[at : at + 2]
-
-    def start_executor(self) -> None:
-        self.executor.environment["LAUNCHER_TOKEN"] = self.token
-        super().start_executor()
 
 
 @pytest.fixture

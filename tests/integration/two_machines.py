@@ -6,19 +6,18 @@
         machines.tmp(1)                 # what the second one has as /tmp
 
 This process is a third machine, with the address `gateway`. `missing()` tells why there can be none
-here: network namespaces take root, and the tools of iproute2 and util-linux.
+here.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
+
+import namespaces
+from namespaces import Space, Spaces
 
 from launcher.clusters import _start
 from launcher.clusters.base import RayAddress
@@ -28,26 +27,10 @@ _PORT, _DASHBOARD = 6380, 8265
 _RAY_START = ["-m", "ray.scripts.scripts", "start", "--object-store-memory=80000000"]
 FOREIGN_PYTHON = Path(sys.prefix) / "ray-head" / "bin" / "python"
 """Of an environment that `make test-apart` makes, with ray[default] and without launcher."""
-_ON = 'mount --bind "$1" /tmp && hostname "$2" && shift 2 && exec "$@"'
 _START_TIMEOUT_S = 120.0
 
 
-def missing() -> str:
-    """Why no such machines can be made here; empty when they can."""
-    if Path("/tmp") in (prefix := Path(sys.prefix)).parents:
-        return f"two machines have a /tmp of their own: the environment {prefix} is not there"
-    name = f"try{os.getpid()}"
-    try:
-        _ip("netns", "add", name)
-        try:
-            _run("ip", "netns", "exec", name, "unshare", "--mount", "--uts", "true")
-        finally:
-            _ip("netns", "del", name)
-    except FileNotFoundError as error:
-        return f"two machines need network namespaces: {error.filename} is not installed here"
-    except subprocess.CalledProcessError as error:
-        return f"two machines need network namespaces: {error.stderr.strip()}"
-    return ""
+missing = namespaces.missing
 
 
 class TwoMachines:
@@ -59,19 +42,19 @@ class TwoMachines:
     """
 
     def __init__(self, folder: Path, *, foreign: bool = False) -> None:
-        self._folder, self._is_foreign = folder, foreign
-        self._net = f"198.18.{os.getpid() % 250}"  # a network for tests (RFC 2544)
-        self._tag = secrets.token_hex(4)  # the kernel takes its time to forget names
-        self.gateway = f"{self._net}.1"
+        self._is_foreign = foreign
+        self._spaces = Spaces(folder)
+        self._machines: list[Space] = []
+        self.gateway = self._spaces.gateway
         self.address = RayAddress(f"{self._host(0)}:{_PORT}", {"RAY_AUTH_MODE": "disabled"})
 
     def __enter__(self):
+        self._spaces.__enter__()
         try:
-            _ip("link", "add", self._bridge, "type", "bridge")
-            _ip("addr", "add", f"{self.gateway}/24", "dev", self._bridge)
-            _ip("link", "set", self._bridge, "up")
             for number in range(2):
-                self._make(number)
+                machine = self._spaces.add(self.name(number))
+                self._spaces.wire(machine, self._host(number))
+                self._machines.append(machine)
             self._start_ray(0, "--head", f"--port={_PORT}", *self._dashboard())
             self._start_ray(1, f"--address={self.address.address}")
         except BaseException:
@@ -79,13 +62,8 @@ class TwoMachines:
             raise
         return self
 
-    def __exit__(self, *_error: object) -> None:
-        for number in range(2):
-            self._empty(self._space(number))
-            with contextlib.suppress(subprocess.CalledProcessError):
-                _ip("netns", "del", self._space(number))
-        with contextlib.suppress(subprocess.CalledProcessError):
-            _ip("link", "del", self._bridge)
+    def __exit__(self, *error: object) -> None:
+        self._spaces.__exit__(*error)
 
     @property
     def url(self) -> str:
@@ -98,32 +76,14 @@ class TwoMachines:
 
     def tmp(self, number: int) -> Path:
         """The folder that is /tmp there."""
-        return self._folder / self.name(number)
+        return self._machines[number].tmp
 
     def on(self, number: int) -> list[str]:
         """What to put before a command line that shall run there."""
-        enter = ["ip", "netns", "exec", self._space(number), "unshare", "--mount", "--uts"]
-        return [*enter, "sh", "-c", _ON, "sh", str(self.tmp(number)), self.name(number)]
-
-    @property
-    def _bridge(self) -> str:
-        return f"br{self._tag}"
-
-    def _space(self, number: int) -> str:
-        return f"machine{self._tag}-{number}"
+        return self._machines[number].on()
 
     def _host(self, number: int) -> str:
-        return f"{self._net}.{number + 2}"
-
-    def _make(self, number: int) -> None:
-        space, cable = self._space(number), f"v{self._tag}-{number}"
-        self.tmp(number).mkdir()
-        _ip("netns", "add", space)
-        _ip("link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", space)
-        _ip("link", "set", cable, "master", self._bridge, "up")
-        _ip("-n", space, "addr", "add", f"{self._host(number)}/24", "dev", "eth0")
-        _ip("-n", space, "link", "set", "eth0", "up")
-        _ip("-n", space, "link", "set", "lo", "up")
+        return self._spaces.host(number + 2)
 
     def _dashboard(self) -> list[str]:
         if not self._is_foreign:
@@ -131,44 +91,32 @@ class TwoMachines:
         return ["--dashboard-host=0.0.0.0", f"--dashboard-port={_DASHBOARD}"]
 
     def _start_ray(self, number: int, *options: str) -> None:
-        options += (f"--node-ip-address={self._host(number)}", f"--num-cpus={_CPUS}")
-        command = _start.ray_command(*options)
-        if self._is_foreign:
-            command = [str(FOREIGN_PYTHON), *_RAY_START, *options]
-        with (self._folder / f"ray-{number}.log").open("wb") as log:
-            subprocess.run(
-                [*self.on(number), *command],
-                input=b"start\n",
-                stdout=log,
-                stderr=log,
-                cwd="/",
-                env={
-                    **_start.ray_environment(os.environ, cpus=_CPUS),
-                    **self.address.environment,
-                },
-                timeout=_START_TIMEOUT_S,
-                check=True,
-            )
-
-    def _empty(self, space: str) -> None:
-        """Kill all that runs there, until nothing does."""
-        give_up = time.monotonic() + 10.0
-        while time.monotonic() < give_up:
-            found = subprocess.run(
-                ["ip", "netns", "pids", space], capture_output=True, text=True, check=False
-            )
-            pids = [int(pid) for pid in found.stdout.split()]
-            if not pids:
-                return
-            for pid in pids:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            time.sleep(0.05)
+        start_ray(
+            self._machines[number],
+            f"--node-ip-address={self._host(number)}",
+            *options,
+            python=str(FOREIGN_PYTHON) if self._is_foreign else None,
+        )
 
 
-def _ip(*arguments: str) -> None:
-    _run("ip", *arguments)
+def start_ray(machine: Space, *options: str, python: str | None = None) -> None:
+    """Start a node of a Ray without tokens on a machine.
 
-
-def _run(*command: str) -> None:
-    subprocess.run(command, capture_output=True, text=True, check=True)
+    Args:
+        machine: where.
+        options: of `ray start`.
+        python: another Ray than ours.
+    """
+    options += (f"--num-cpus={_CPUS}",)
+    command = [python, *_RAY_START, *options] if python else _start.ray_command(*options)
+    with (machine.folder / "ray.log").open("wb") as log:
+        subprocess.run(
+            [*machine.on(), *command],
+            input=b"start\n",
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            env={**_start.ray_environment(os.environ, cpus=_CPUS), "RAY_AUTH_MODE": "disabled"},
+            timeout=_START_TIMEOUT_S,
+            check=True,
+        )

@@ -96,8 +96,9 @@ def test_an_ipv6_host_stands_in_brackets():
 
 
 def test_auto_is_the_cluster_that_this_process_runs_on(monkeypatch):
-    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.5:6379")
-    assert RunningRay("auto")._reached == RayAddress("10.0.0.5:6379", {})
+    with server(SETTINGS) as port:
+        monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{port}")
+        assert RunningRay("auto").ensure() == RayAddress(f"127.0.0.1:{port}", {})
 
 
 def test_auto_is_else_the_cluster_that_was_started_here_last(monkeypatch, tmp_path):
@@ -105,5 +106,38 @@ def test_auto_is_else_the_cluster_that_was_started_here_last(monkeypatch, tmp_pa
     monkeypatch.setattr(ray, "_OF_THIS_MACHINE", tmp_path / "address")
     with pytest.raises(SpecError, match="RAY_ADDRESS names none"):
         RunningRay("auto")
-    (tmp_path / "address").write_text("10.0.0.6:6379")
-    assert RunningRay("auto")._reached == RayAddress("10.0.0.6:6379", {})
+    with server(SETTINGS) as port:
+        (tmp_path / "address").write_text(f"127.0.0.1:{port}")
+        assert RunningRay("auto").ensure() == RayAddress(f"127.0.0.1:{port}", {})
+
+
+def test_who_has_patience_waits_for_a_cluster_that_is_still_to_come(monkeypatch, tmp_path, caplog):
+    """As the executor on Kubernetes, which is there before Ray: each try looks anew."""
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(ray, "_OF_THIS_MACHINE", tmp_path / "address")
+    with server(SETTINGS) as there, server() as gone:
+        tries = iter(["", f"127.0.0.1:{gone}", f"127.0.0.1:{there}"])
+
+        def pause(_):
+            (tmp_path / "address").write_text(next(tries))
+
+        monkeypatch.setattr(ray.time, "sleep", pause)
+        cluster = RunningRay("auto", patience_s=ray.FOR_EVER_S)
+        assert cluster.running() is None
+        with caplog.at_level("INFO"):
+            assert cluster.ensure() == RayAddress(f"127.0.0.1:{there}", {})
+    [said] = caplog.messages
+    assert said.startswith("waiting for Ray: no Ray cluster was found by itself")
+
+
+def test_patience_ends(monkeypatch, tmp_path):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(ray, "_OF_THIS_MACHINE", tmp_path / "address")
+    monkeypatch.setattr(ray, "_POLL_S", 0.01)
+    with pytest.raises(SpecError, match="RAY_ADDRESS names none"):
+        RunningRay("auto", patience_s=0.05).ensure()
+
+
+def test_patience_forgives_no_address_of_another_form():
+    with pytest.raises(SpecError, match="cluster address 'head'"):
+        RunningRay("head", patience_s=ray.FOR_EVER_S)
