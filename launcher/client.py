@@ -25,6 +25,7 @@ from launcher.api.projects import Projects
 from launcher.api.queue import Queue
 from launcher.api.secret import Secrets
 from launcher.api.server import Server
+from launcher.api.users import Users
 from launcher.api.visits import Visits
 from launcher.api.waiting import Waiting
 
@@ -43,6 +44,7 @@ class Client(
     Queue,
     Secrets,
     Server,
+    Users,
     Visits,
 ):
     """Talks to the server at `url`, else at LAUNCHER_SERVER, else to the one of this user here.

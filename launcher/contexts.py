@@ -28,12 +28,13 @@ class RayJobRef:
 
 @dataclass(frozen=True)
 class Context:
-    """A server. `token`: in place of it LAUNCHER_TOKEN, if that is set."""
+    """A server. `token`: in place of it LAUNCHER_TOKEN, if that is set. `ca`: as LAUNCHER_CA."""
 
     name: str
     server: str
     token: str | None = None
     ray: RayJobRef | None = None
+    ca: str | None = None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ import secrets
 
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # without i l o 0 1
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+ID = re.compile(rf"(?<![a-z0-9-])[a-z0-9][a-z0-9-]*-[{_ALPHABET}]{{6}}(?:-\d+)?(?![a-z0-9-])")
+"""What may be the id of a job, of an array or of an element, in the middle of a text."""
 _STEM_LENGTH = 30  # so that ids of attempts' pods and placement groups stay under 53 characters
 
 

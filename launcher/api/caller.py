@@ -67,12 +67,9 @@ class Caller:
         return f"{API}/jobs/{urllib.parse.quote(identity, safe='')}"
 
     def _newest(self) -> str:
-        user = this_user()
-        own = [
-            job.get("array_id") or job["id"]
-            for job in self._get(f"{API}/jobs?limit=100")["jobs"]
-            if job["user"] == user
-        ]
+        found = self._get(f"{API}/jobs?limit=100")
+        user = found.get("user") or this_user()  # whoever has the server's own token says it
+        own = [job.get("array_id") or job["id"] for job in found["jobs"] if job["user"] == user]
         if not own:
             raise NotFoundError(
                 f"{user} has submitted no job yet", hint="launcher run job.yaml submits one"

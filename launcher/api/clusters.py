@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import urllib.parse
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from launcher import errors
 from launcher.api.caller import API, Caller
@@ -34,12 +35,27 @@ class Clusters(Caller):
             LauncherError: it was refused; nothing of it is left.
         """
         body = {"ray_url": ray_url, "ray_token": ray_token, "server_url": server_url}
+        yield from self._attach(name, "attach", body)
+
+    def attach_kubernetes(self, name: str, **settings: Any) -> Iterator[str]:
+        """Attaches a Kubernetes; gives each step as it is done.
+
+        Args:
+            name: of the cluster from now on.
+            settings: fields of `launcher.model.own_cluster.KubernetesCluster`.
+
+        Raises:
+            LauncherError: it was refused; nothing is changed.
+        """
+        yield from self._attach(name, "kubernetes", settings)
+
+    def _attach(self, name: str, how: str, body: Mapping[str, Any]) -> Iterator[str]:
         with (
             contextlib.closing(self._address.connect()) as connection,
             connection.stream(
                 "POST",
-                f"{API}/clusters/{urllib.parse.quote(name, safe='')}/attach",
-                json=body,
+                f"{API}/clusters/{urllib.parse.quote(name, safe='')}/{how}",
+                json=dict(body),
                 timeout_s=_ATTACH_TIMEOUT_S,
             ) as stream,
         ):

@@ -8,14 +8,16 @@ import time
 from collections.abc import AsyncIterator
 from functools import partial
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.applications import Starlette
 from starlette.types import Lifespan
 
 from launcher import __version__
+from launcher.server.accounts import Accounts
 from launcher.server.agents import Agents
 from launcher.server.attaching import Attaching, keep_attached
+from launcher.server.auditing import Audit, Auditing, forget_for_ever
 from launcher.server.committing import Committing
 from launcher.server.compacting import compact_for_ever
 from launcher.server.control import Control
@@ -23,16 +25,21 @@ from launcher.server.executors import Executors
 from launcher.server.floor import Floor
 from launcher.server.floorplan import Palette
 from launcher.server.gauge import Gauge, Noticing
+from launcher.server.kubernetes import Kubernetes
+from launcher.server.lapsing import Lapsing
 from launcher.server.load import Load
 from launcher.server.monitoring import Monitor
 from launcher.server.notices import Notices, Outbox, send_for_ever
 from launcher.server.notify import Notifier
 from launcher.server.outputs import Outputs
+from launcher.server.own_clusters import OwnClusters, keep_own_clusters
+from launcher.server.packages import Packages
 from launcher.server.packing import Packing
 from launcher.server.projects import Projects
 from launcher.server.removing import Removing
 from launcher.server.retaining import Retaining, retain_for_ever
 from launcher.server.routes import (
+    access,
     agent,
     attached,
     changes,
@@ -54,12 +61,14 @@ from launcher.server.routes import (
     retention,
     secret,
     system,
+    users,
     visit,
 )
 from launcher.server.routes import notices as notice_routes
 from launcher.server.routes.context import Services
 from launcher.server.routes.errors import answer_errors
 from launcher.server.routes.feeds import Feeds
+from launcher.server.routes.gate import AnswerInstead, answer_instead, gate
 from launcher.server.scheduling import schedule_for_ever
 from launcher.server.sealing import Sealer
 from launcher.server.secret import Secrets
@@ -86,6 +95,7 @@ def make_app(store: Store, settings: Settings, floor: Floor) -> FastAPI:
         title="launcher",
         version=__version__,
         lifespan=life_of(store, settings, floor),
+        dependencies=[Depends(gate)],
     )
     for group in (
         agent.router,  # first: routes are tried in turn, and each agent asks every second
@@ -97,6 +107,8 @@ def make_app(store: Store, settings: Settings, floor: Floor) -> FastAPI:
         removal.router,
         retention.router,
         projects.router,
+        access.router,
+        users.router,
         queue.router,
         plan.router,
         secret.router,
@@ -118,6 +130,9 @@ def make_app(store: Store, settings: Settings, floor: Floor) -> FastAPI:
     ):
         app.include_router(group)
     answer_errors(app)
+    app.add_exception_handler(AnswerInstead, answer_instead)
+    app.add_middleware(Auditing)
+    app.add_middleware(Lapsing)
     app.add_middleware(Packing)
     app.add_middleware(Noticing)
     app.add_middleware(Timing)
@@ -139,6 +154,8 @@ def life_of(store: Store, settings: Settings, floor: Floor) -> Lifespan[Starlett
         )
         with store.read() as tx:
             floor.remember(tx)
+        accounts = Accounts(control, settings.token, settings.executor_tokens)
+        audit = Audit(control)
         secrets = Secrets(control, Sealer(settings.state_dir))
         notices = Notices(control, secrets)
         agents = Agents(control, output_limits=settings.output_limits, secrets=secrets)
@@ -148,7 +165,17 @@ def life_of(store: Store, settings: Settings, floor: Floor) -> Lifespan[Starlett
         visits, gauge = Visits(control), Gauge(settings.state_dir)
         monitor.registry.register(Standing(control, gauge))
         retaining = Retaining(control, committing, removing)
-        showing = Showing(control, settings, time.time(), attaching.note, gauge)
+        executors = Executors(control, agents)
+        own_clusters = OwnClusters(control, executors)
+        control.own_words = own_clusters.words
+        showing = Showing(
+            control,
+            settings,
+            time.time(),
+            lambda name: executors.refusal(name) or attaching.note(name),
+            gauge,
+            has_users=lambda: accounts.has_users,
+        )
         node_load, stragglers = Load(control), Stragglers(control)
         store.metrics.on_reports = stragglers.take
         submitting = Submitting(control, gauge, showing, embedded=settings.embedded)
@@ -159,7 +186,7 @@ def life_of(store: Store, settings: Settings, floor: Floor) -> Lifespan[Starlett
             control,
             agents,
             committing,
-            Executors(control, agents),
+            executors,
             showing,
             Together(submitting.take),
             Outputs(control, committing, settings.output_limits),
@@ -168,11 +195,21 @@ def life_of(store: Store, settings: Settings, floor: Floor) -> Lifespan[Starlett
             gauge,
             retaining,
             attaching=attaching,
+            own_clusters=own_clusters,
+            kubernetes=Kubernetes(control, settings, own_clusters, attaching),
             secrets=secrets,
             notices=notices,
             visits=visits,
             projects=Projects(control),
-            sessions=Sessions(settings.token, settings.page_key, store.server_id),
+            sessions=Sessions(
+                settings.token,
+                settings.page_key,
+                store.server_id,
+                has_users=lambda: accounts.has_users,
+            ),
+            accounts=accounts,
+            audit=audit,
+            packages=Packages(control),
             palette=Palette(),
             monitor=monitor,
             load=node_load,
@@ -182,9 +219,11 @@ def life_of(store: Store, settings: Settings, floor: Floor) -> Lifespan[Starlett
         loops = [
             asyncio.create_task(schedule_for_ever(control, agents)),
             asyncio.create_task(keep_attached(attaching)),
+            asyncio.create_task(keep_own_clusters(own_clusters, control)),
             asyncio.create_task(retain_for_ever(retaining)),
             asyncio.create_task(send_for_ever(notices, control)),
-            asyncio.create_task(compact_for_ever(store.metrics.compaction)),
+            asyncio.create_task(compact_for_ever(store)),
+            asyncio.create_task(forget_for_ever(audit)),
         ]
         try:
             yield

@@ -26,6 +26,7 @@ from launcher.server.floor import EMBEDDED
 from launcher.server.rules import may_attach_again
 from launcher.server.settings import Settings
 from launcher.store import clusters, jobs
+from launcher.trust import own_ca
 
 log = logging.getLogger(__name__)
 
@@ -250,6 +251,7 @@ class Attaching:
             "server_id": self._control.store.server_id,
             "token": attachment.token,
             "log_format": logbook.chosen_format(),
+            "ca": own_ca(),
         }
         return _attaching.submit(ray, attachment.job_id, order)
 

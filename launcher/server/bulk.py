@@ -12,6 +12,7 @@ from launcher.model.states import JobState
 from launcher.server.changing import Changing
 from launcher.server.control import Control
 from launcher.store import arrays
+from launcher.store.jobs import Within
 from launcher.views import Outcome
 
 AT_ONCE = 200
@@ -21,8 +22,13 @@ Refusal = tuple[str, str]
 """Why a job stays as it is, and the next step."""
 
 
-def resolve(control: Control, refs: Sequence[str]) -> list[str]:
+def resolve(control: Control, refs: Sequence[str], within: Within = None) -> list[str]:
     """Ids of all jobs that are named, each once; the id of an array names all its elements.
+
+    Args:
+        control: the server's.
+        refs: what somebody wrote.
+        within: projects whose jobs can be meant; None: all.
 
     Raises:
         NotFoundError, ConflictError: every name that means no job, or several.
@@ -32,7 +38,7 @@ def resolve(control: Control, refs: Sequence[str]) -> list[str]:
     with control.store.read() as tx:
         for ref in dict.fromkeys(refs):
             try:
-                found.update(dict.fromkeys(arrays.find_all(tx, ref)))
+                found.update(dict.fromkeys(arrays.find_all(tx, ref, within)))
             except (NotFoundError, ConflictError) as error:
                 wrong.append(error)
     if wrong:

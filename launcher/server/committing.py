@@ -12,6 +12,7 @@ from launcher.model.checkpoint import Manifest
 from launcher.model.job import Change, Event, Job
 from launcher.model.wire import CheckpointRef
 from launcher.server.control import Control
+from launcher.server.holdings import Holdings
 from launcher.store import checkpoints, jobs, outputs, watched
 from launcher.store.checkpoints import StoredCheckpoint
 from launcher.units import format_size
@@ -27,6 +28,7 @@ class Committing:
     def __init__(self, control: Control) -> None:
         self._control = control
         self.turn = threading.Lock()
+        self.holdings = Holdings(control.store)
 
     def commit(self, job_id: str, manifest: Manifest) -> CheckpointRef | None:
         """Commit a checkpoint whose blobs are all there; None while parts of it are missing.
@@ -35,7 +37,7 @@ class Committing:
             ConflictError: its attempt is not the job's newest, or blobs are missing.
         """
         with self.turn:
-            missing = self._control.store.blobs.missing([entry.sha256 for entry in manifest.files])
+            missing = self.holdings.lacking(job_id, (entry.sha256 for entry in manifest.files))
             if missing:
                 raise ConflictError(f"{len(missing)} of its files were not uploaded")
             committed, pruned = self._store(job_id, manifest)

@@ -18,7 +18,8 @@ from launcher.errors import ConflictError, NotFoundError
 from launcher.logbook import about
 from launcher.model import lifecycle, waiting
 from launcher.model.ending import Ending
-from launcher.model.job import AllocationState, Change, Event, Job, Policy, Resources
+from launcher.model.job import AllocationState, Change, Event, Job, Policy
+from launcher.model.own_cluster import OwnCluster
 from launcher.model.states import JobState
 from launcher.scheduler.state import ANY, ClusterView, Placement
 from launcher.server import rules
@@ -30,6 +31,7 @@ from launcher.server.monitoring import Monitor
 from launcher.server.notify import (
     EVERY_JOB,
     OUTBOX,
+    OWN_CLUSTERS,
     SCHEDULE,
     Notifier,
     cluster_topic,
@@ -38,9 +40,9 @@ from launcher.server.notify import (
 )
 from launcher.server.origins import resumes_from
 from launcher.spec.jobspec import JobSpec
-from launcher.spec.launch import decide_gpus
+from launcher.spec.launch import decide_gpus, resources_of
 from launcher.spec.start import earliest
-from launcher.store import Store, jobs
+from launcher.store import Store, jobs, own_clusters
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +74,8 @@ class Control:
         self._outbox = outbox
         self.store, self.notifier, self.floor, self.clock = store, notifier, floor, clock
         self.books = Books(store, floor)
+        self.own_words: Callable[[Job], str] = lambda _: ""
+        """Why a job waits that has a cluster of its own, which is not up yet."""
         self._told: dict[str, str] = {}
 
     # --- changing --------------------------------------------------------------------------------
@@ -202,14 +206,18 @@ class Control:
 
         return self.change(job_id, step)
 
-    def resolve(self, text: str) -> str:
+    def resolve(self, text: str, within: jobs.Within = None) -> str:
         """Id of the one job that the text can mean: an id, or a beginning of it or its random part.
+
+        Args:
+            text: what somebody wrote.
+            within: projects whose jobs can be meant; None: all.
 
         Raises:
             NotFoundError: no job; ConflictError: several.
         """
         with self.store.read() as tx:
-            return jobs.find_one(tx, text)
+            return jobs.find_one(tx, text, within)
 
     # --- tokens ----------------------------------------------------------------------------------
 
@@ -227,10 +235,26 @@ class Control:
     # --- the scheduler's hand --------------------------------------------------------------------
 
     def grant(self, placements: Sequence[Placement]) -> None:
-        """Carry out placements, but of jobs that moved on meanwhile."""
+        """Carry out placements, but of jobs that moved on meanwhile.
+
+        On Kubernetes a place is only where the job's own cluster is made: its attempt is granted
+        there once that is up.
+        """
         now = self.clock()
+        admitted: list[OwnCluster] = []
         with self.changing() as changing:
-            changing.take_all({one.job_id: partial(_place, one, now) for one in placements})
+            changing.take_all(
+                {
+                    one.job_id: partial(_admit, one, admitted, now)
+                    if self.books.own.attached.get(one.cluster)
+                    else partial(_place, one, now)
+                    for one in placements
+                }
+            )
+        for own in admitted:
+            self.books.set_own(own)
+        if admitted:
+            self.notifier.notify(OWN_CLUSTERS)
 
     def grant_in_place(self, job_id: str) -> Job:
         now = self.clock()
@@ -275,13 +299,28 @@ class Control:
         if job.state is not JobState.QUEUED:
             return job.reason
         now = self.clock()
-        return waiting.obstacle(job, now) or self.books.why(job.id, now) or job.reason
+        why = self.own_words(job) or self.books.why(job.id, now)
+        return waiting.obstacle(job, now) or why or job.reason
 
 
 def with_gpus(spec: JobSpec, views: Iterable[ClusterView]) -> JobSpec:
     """The spec of a new job with its GPUs decided; `views`: the clusters by which it is judged."""
     has_gpus = any(node.total.get("GPU") for view in views for node in view.nodes)
     return decide_gpus(spec, cluster_has_gpus=has_gpus)
+
+
+def _admit(
+    placement: Placement, admitted: list[OwnCluster], now: float, job: Job, tx: Connection
+) -> Change:
+    """It is its turn on Kubernetes: a cluster of its own shall be made."""
+    if not job.is_eligible:
+        return Change(job)
+    number = own_clusters.last_number(tx, job.id) + 1
+    own = OwnCluster(job.id, number, placement.cluster, since=now)
+    own_clusters.put(tx, own)
+    admitted.append(own)
+    text = f"its turn on cluster {own.cluster}: RayJob {own.rayjob} is made for it"
+    return Change(job, (Event("admitted", text),))
 
 
 def _place(placement: Placement, now: float, job: Job, tx: Connection) -> Change:
@@ -294,7 +333,7 @@ def _place(placement: Placement, now: float, job: Job, tx: Connection) -> Change
 def new_job(spec: JobSpec, *, code: str, user: str, python: str, now: float) -> Job:
     """A queued job of a spec whose GPUs are decided. `python`: the submitter's; empty: none."""
     may_stay_here = spec.cluster in {ANY, EMBEDDED} and spec.python.interpreter is None
-    wanted, limits = spec.resources, spec.timeouts
+    limits = spec.timeouts
     dump: dict[str, Any] = spec.model_dump(mode="json")
     not_before = earliest(spec.not_before, now)
     name = spec.name or "job"
@@ -306,21 +345,7 @@ def new_job(spec: JobSpec, *, code: str, user: str, python: str, now: float) -> 
         cluster=spec.cluster,
         spec=dump,
         code=code,
-        resources=Resources(
-            workers=wanted.most,
-            cpus_per_worker=wanted.cpus_per_worker,
-            gpus_per_worker=wanted.gpus_per_worker or 0,
-            memory_per_worker=wanted.memory_per_worker or 0,
-            custom=dict(wanted.custom),
-            labels=dict(wanted.labels),
-            accelerator=wanted.accelerator,
-            placement="single_node" if spec.is_one_process else wanted.placement,
-            nodes=wanted.nodes,
-            workers_per_node=wanted.workers_per_node,
-            uneven=wanted.uneven,
-            replicas_per_rank=spec.replicas_per_rank,
-            fewest=wanted.fewest,
-        ),
+        resources=resources_of(spec),
         policy=Policy(
             max_retries=spec.retries.max,
             backoff_s=spec.retries.backoff,

@@ -74,13 +74,14 @@ def _ended(tx: Connection, ended: Job, now: float) -> Iterator[tuple[Job, Change
         yield ended, Change(ended, (_told(given_up),))
 
 
-def begin_after(tx: Connection, job: Job, wanted: Sequence[str]) -> Job:
+def begin_after(tx: Connection, job: Job, wanted: Sequence[str], within: jobs.Within = None) -> Job:
     """The job with what it waits for, and with whole ids in its spec.
 
     Args:
         tx: the one that stores the job, so that none of the others ends meanwhile.
         job: to be stored.
         wanted: `after` of its spec.
+        within: projects whose jobs can be meant; None: all.
 
     Raises:
         SpecError: every name that means no job, and every job that can never succeed any more.
@@ -90,7 +91,7 @@ def begin_after(tx: Connection, job: Job, wanted: Sequence[str]) -> Job:
     for text in wanted:
         asked = After.read(text)
         try:
-            other = jobs.find_array(tx, asked.job) or jobs.find_one(tx, asked.job)
+            other = jobs.find_array(tx, asked.job, within) or jobs.find_one(tx, asked.job, within)
         except (NotFoundError, ConflictError) as error:
             wrong.append(f"after: {error}")
             hints.append(error.hint)

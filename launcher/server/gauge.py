@@ -14,6 +14,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from launcher.errors import DiskFullError
+from launcher.server.access import CALLER, JOB
 from launcher.transport import CLUSTERS, NOTICE
 from launcher.units import format_size
 from launcher.views import DiskView
@@ -81,7 +82,7 @@ def judge(free: int, total: int) -> DiskView:
 
 
 class Noticing:
-    """Lets every answer of an application carry the words of its gauge, and its clusters."""
+    """Lets every answer to who is known carry the words of the gauge, and the clusters."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -93,7 +94,7 @@ class Noticing:
         services = scope["app"].state.services
 
         async def send_noticing(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] == "http.response.start" and not {CALLER, JOB}.isdisjoint(scope):
                 # Now, not when it was asked: an answer that refuses for lack of room says so too.
                 told = {NOTICE: services.gauge.words(), CLUSTERS: services.control.floor.words()}
                 headers = MutableHeaders(scope=message)

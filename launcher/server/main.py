@@ -8,21 +8,27 @@ import os
 import random
 import socket
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from launcher import __version__, logbook
 from launcher.clusters.local import LocalRay
 from launcher.errors import ConflictError, LauncherError, SpecError
 from launcher.model.outputs import OutputLimits
 from launcher.scheduler.state import ClusterView, NodeView
+from launcher.server.certificate import Certificate
 from launcher.server.embedded import keep_executor
+from launcher.server.exposure import Exposure
 from launcher.server.floor import Floor
 from launcher.server.process import (
     MONITORING_KEY,
     SERVER,
     own_token,
+    replica_record,
     running_server,
     write_private,
     write_record,
@@ -40,10 +46,15 @@ def serve(
     port: int,
     database_url: str | None = None,
     public_url: str | None = None,
+    replica_url: str | None = None,
     embedded: bool = False,
     output_limits: OutputLimits | None = None,
     open_metrics: bool = False,
     log_format: str | None = None,
+    tls: Certificate | None = None,
+    insecure_http: bool = False,
+    admin_token: str | None = None,
+    executor_tokens: Mapping[str, str] | None = None,
 ) -> None:
     """Serve until the process is told to end.
 
@@ -51,33 +62,46 @@ def serve(
         state_dir: database, logs and blobs; made if need be.
         host: address to listen on.
         port: to listen on; 0 takes a free one, for an embedded server the one it had before.
-        database_url: PostgreSQL in place of SQLite.
+        database_url: PostgreSQL in place of SQLite; several servers may have the same.
+        replica_url: how those reach this one, where that differs from host and port.
         public_url: how others reach this server, where that differs from host and port.
         embedded: this user's own server: keeps an executor with Ray on this machine.
         output_limits: how much of a job's outputs is kept.
         open_metrics: everybody who reaches the server may read `/metrics`.
         log_format: text or json. Default: LAUNCHER_LOG_FORMAT.
+        tls: its certificate, to speak TLS by itself.
+        insecure_http: plain HTTP is meant, although others than this machine reach it.
+        admin_token: in place of the one in the state folder.
+        executor_tokens: by cluster, of the executors that shall come.
 
     Raises:
+        SpecError: tokens would go over the network for everybody to read.
         ConflictError: another server runs on this folder.
         LauncherError: the port is taken, or the store cannot be opened.
     """
     log_format = os.environ[logbook.VARIABLE] = logbook.chosen_format(log_format)  # its executor's
     logbook.keep("server", format=log_format)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    warning = Exposure(
+        host, tls is not None, public_url, insecure_http or embedded, open_metrics
+    ).check()
     state_dir = state_dir.absolute()
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    running = running_server(state_dir)
+    is_one_of_several = database_url is not None and not embedded
+    running = None if is_one_of_several else running_server(state_dir)
     if running is not None:
         raise ConflictError(f"a server runs on {state_dir} already: {running}")
     listening = _bind(host, port) if port else _bind_own_port(state_dir, host)
     listens_everywhere = host in {"0.0.0.0", "::"}  # noqa: S104 - compared
     named = socket.gethostname() if listens_everywhere else host
     port = listening.getsockname()[1]
-    url = public_url or f"http://{named}:{port}"
+    scheme = "https" if tls else "http"
+    url = public_url or f"{scheme}://{named}:{port}"
     # Whoever is on this machine needs no name of it to be known.
     own_url = f"http://127.0.0.1:{port}" if listens_everywhere else url
-    token = own_token(state_dir)
+    if database_url and not replica_url:
+        replica_url = f"{scheme}://{own_address() if listens_everywhere else host}:{port}"
+    token = admin_token or own_token(state_dir)
     try:
         store = open_store(state_dir, database_url)
     except BaseException:
@@ -92,26 +116,28 @@ def serve(
         lambda: setattr(server[0], "should_exit", True),
         output_limits or OutputLimits(),
         open_metrics=open_metrics,
-        open_port=port if listens_everywhere and not public_url else None,
+        executor_tokens=executor_tokens or {},
+        replica_url=replica_url or "",
+        open_port=port if listens_everywhere and not public_url and not tls else None,
     )
     write_private(state_dir / MONITORING_KEY, settings.monitoring_key)
     floor = Floor(expected=_embedded_cluster(state_dir) if embedded else None)
     if embedded:
         keep_executor(state_dir, own_url, token)
     # Ray starts while the web framework is imported.
-    from launcher.server.app import make_app
+    from launcher.server.serving import alone, among_others, trusting
 
-    config = uvicorn.Config(
-        make_app(store, settings, floor),
-        log_level="warning",
-        log_config=None,  # its lines are ours
-        timeout_graceful_shutdown=1,
-        timeout_keep_alive=75,
-        ws="none",
-    )
-    server.append(uvicorn.Server(config))
-    write_record(state_dir / SERVER, url=own_url if embedded else url, version=__version__)
+    if database_url is None:
+        app = alone(store, settings, floor)
+    else:
+        trusted = trusting(tls.cert) if tls else None
+        app = among_others(store, settings, floor.anew, database_url, trusted)
+    server.append(uvicorn.Server(_configured(app, tls)))
+    record = replica_record(port) if is_one_of_several else SERVER
+    write_record(state_dir / record, url=own_url if embedded else url, version=__version__)
     log.info("serving %s from %s", url, state_dir)
+    if warning:
+        log.warning("%s", warning)
     # Points are parsed in threads, and a page gives the interpreter away at each query: its
     # p99 was 303 ms with Python's 5 ms, 171 with this (medians of seven runs, on a busy machine).
     sys.setswitchinterval(0.001)
@@ -119,6 +145,26 @@ def serve(
         server[0].run(sockets=[listening])
     finally:
         store.close()
+
+
+def _configured(app: ASGIApp, tls: Certificate | None) -> uvicorn.Config:
+    files: dict[str, Any] = {}
+    if tls is not None:
+        files = {"ssl_certfile": str(tls.cert), "ssl_keyfile": str(tls.key)}
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        log_config=None,  # its lines are ours
+        timeout_graceful_shutdown=1,
+        timeout_keep_alive=75,
+        ws="none",
+        **files,
+    )
+    if tls is not None:
+        config.load()
+        assert config.ssl is not None
+        tls.keep(config.ssl)
+    return config
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -171,6 +217,16 @@ def _bind_own_port(state_dir: Path, host: str) -> socket.socket:
         remembered.write_text(str(port))
         return listening
     raise LauncherError(f"no free port on {host}", hint="name one with --port")
+
+
+def own_address() -> str:
+    """The address of this machine by which others reach it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # of documentation: nothing is sent
+        except OSError:
+            return "127.0.0.1"  # it has no network
+        return str(probe.getsockname()[0])
 
 
 def _embedded_cluster(state_dir: Path) -> ClusterView:

@@ -111,3 +111,6 @@ SCHEDULE = "schedule"
 
 OUTBOX = "outbox"
 """There is something to send to receivers outside."""
+
+OWN_CLUSTERS = "own-clusters"
+"""Something changed of the clusters that single jobs have on Kubernetes."""

@@ -8,32 +8,60 @@ from dataclasses import replace
 
 from launcher import views
 from launcher.model.job import Allocation, Job, Slot
+from launcher.model.states import JobState
 from launcher.scheduler.state import ClusterView, NodeView
 from launcher.server.control import Control
+from launcher.server.masking import Mask
+from launcher.store.jobs import Within
 from launcher.views_measured import NodeUse
 
+_WAIT = frozenset({JobState.QUEUED, JobState.HELD})
 Held = tuple[Allocation, Job]
 """Resources that are held, and the job they are held for."""
 _SHOWN = 200
 """So many of those in the queue, and of those beside it: more than a terminal has lines."""
+_LOOKED_THROUGH = 20_000
+"""Among so many those of a few projects are looked for."""
 
 
-def occupancy(control: Control) -> views.Occupancy:
-    """Everything at this moment; of a long queue its beginning."""
+def occupancy(control: Control, within: Within = None) -> views.Occupancy:
+    """Everything at this moment; of a long queue its beginning.
+
+    Args:
+        control: the server's.
+        within: only jobs of these projects; what others hold is taken by nobody who is named.
+    """
     now, books, clusters = control.clock(), control.books, control.floor.clusters()
-    in_turn = books.in_turn(now, _SHOWN)
-    others = books.aside(now, _SHOWN)
+    limit = _SHOWN if within is None else _LOOKED_THROUGH
+    in_turn, others = books.in_turn(now, limit), books.aside(now, limit)
     places = {job.id: number for number, job in enumerate(in_turn, 1)}
+    count = books.count_waiting()
+    if within is not None:
+        in_turn, others = (
+            [job for job in found if job.project in within][:_SHOWN] for found in (in_turn, others)
+        )
+        counts = books.tally().jobs.items()
+        count = sum(many for (name, state), many in counts if name in within and state in _WAIT)
+    mask = Mask(control.store, within)
+    reasons = mask.texts([control.reason(job) for job in (*in_turn, *others)])
     starts = books.starts(now)
     return views.Occupancy(
         now,
-        tuple(cluster_occupancy(cluster, books.held_on(cluster.name)) for cluster in clusters),
         tuple(
-            _waiting(job, control.reason(job), places.get(job.id), starts.get(job.id))
-            for job in (*in_turn, *others)
+            cluster_occupancy(cluster, held_by(books.held_on(cluster.name), within))
+            for cluster in clusters
         ),
-        more=max(books.count_waiting() - len(in_turn) - len(others), 0),
+        tuple(
+            _waiting(job, reason, places.get(job.id), starts.get(job.id))
+            for job, reason in zip((*in_turn, *others), reasons, strict=True)
+        ),
+        more=max(count - len(in_turn) - len(others), 0),
     )
+
+
+def held_by(held: Sequence[Held], within: Within) -> Sequence[Held]:
+    """What jobs of these projects hold; None: of all."""
+    return held if within is None else [one for one in held if one[1].project in within]
 
 
 def cluster_occupancy(cluster: ClusterView, held: Sequence[Held]) -> views.ClusterOccupancy:

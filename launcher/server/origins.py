@@ -13,20 +13,21 @@ from launcher.store import checkpoints, jobs
 _SHOWN = 8
 
 
-def begin_from(tx: Connection, job: Job, reference: str) -> Job:
+def begin_from(tx: Connection, job: Job, reference: str, within: jobs.Within = None) -> Job:
     """The job with the checkpoint that its first attempt starts from, kept until it is not needed.
 
     Args:
         tx: the one that stores the job, so that nobody gives the checkpoint up meanwhile.
         job: to be stored.
         reference: `JOB`, the newest of that job, or `JOB@STEP`.
+        within: projects whose jobs can be meant; None: all.
 
     Raises:
         SpecError: no such job, or it has no such checkpoint.
     """
     name, _, step = reference.partition("@")
     try:
-        origin = jobs.find_one(tx, name)
+        origin = jobs.find_one(tx, name, within)
     except (NotFoundError, ConflictError) as error:
         raise SpecError(f"from_job: {error}", hint=error.hint) from error
     kept = checkpoints.list_(tx, origin)

@@ -27,8 +27,8 @@ class Outputs:
             SpecError: a path could leave its folder, or there are more than the server keeps.
         """
         with self._committing.turn:
-            blobs = self._control.store.blobs
-            missing = blobs.missing(entry.sha256 for entry in report.files)
+            holdings = self._committing.holdings
+            missing = holdings.lacking(job_id, (entry.sha256 for entry in report.files))
             if missing:
                 raise ConflictError(f"{len(missing)} of the outputs were not uploaded")
             self._committing.remove_unnamed(self._store(job_id, report))

@@ -12,12 +12,14 @@ from sqlalchemy import Connection
 
 from launcher import views
 from launcher.model.project import Project, Usage
+from launcher.model.reach import ClusterRules
 from launcher.model.usage import decayed, dominant_s
 from launcher.scheduler.state import ClusterView
 from launcher.server.books import Books
 from launcher.server.control import Control
 from launcher.server.notify import SCHEDULE
-from launcher.store import projects, usage
+from launcher.store import projects, reaches, usage
+from launcher.store.jobs import Within
 
 _NOTHING = views.Amounts(0.0, 0.0, 0, 0)
 
@@ -30,8 +32,11 @@ class Projects:
         self._turn = threading.Lock()
         """Changes reach the books in the order in which they are stored."""
 
-    def all(self) -> list[views.ProjectView]:
-        """Those that were set up, hold or want something, or held something once; by name."""
+    def all(self, within: Within = None) -> list[views.ProjectView]:
+        """Those that were set up, hold or want something, or held something once; by name.
+
+        Of those `within` alone; None: all.
+        """
         now, clusters = self._control.clock(), self._control.floor.clusters()
         with self._control.store.read() as tx:
             known = {project.name: project for project in projects.all(tx)}
@@ -47,6 +52,7 @@ class Projects:
                 shares.get(name, 0.0),
             )
             for name in sorted({*known, *held, *queued, *past})
+            if within is None or name in within
         ]
 
     def change(self, name: str, values: Mapping[str, Any]) -> None:
@@ -62,6 +68,23 @@ class Projects:
         """As one that nobody set up: no limits, weight 1."""
         with self._turn, self._changed() as tx:
             projects.remove(tx, name)
+
+    def rules(self) -> ClusterRules:
+        """Which project may use which cluster."""
+        with self._control.store.read() as tx:
+            return reaches.rules(tx)
+
+    def rule(self, project: str, cluster: str, *, allowed: bool | None) -> None:
+        """Say whether a project may use a cluster; None: nothing is said of the two any more."""
+        with self._turn:
+            with self._control.store.begin() as tx:
+                if allowed is None:
+                    reaches.remove(tx, project, cluster)
+                else:
+                    reaches.put(tx, project, cluster, allowed=allowed)
+                rules = reaches.rules(tx)
+            self._control.books.set_rules(rules)
+        self._control.notifier.notify(SCHEDULE)
 
     @contextmanager
     def _changed(self) -> Iterator[Connection]:

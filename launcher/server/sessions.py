@@ -32,10 +32,18 @@ class Right(IntEnum):
 
 @dataclass(frozen=True)
 class Visitor:
-    """Who opened a page. `user`: by whose name it acts."""
+    """Who opened a page.
+
+    Attributes:
+        right: what its cookie is good for.
+        user: by whose name it acts.
+        token: id of the user's token by which it was opened, and with which it ends; empty: the
+            server's own.
+    """
 
     right: Right = Right.NONE
     user: str = ""
+    token: str = ""
 
     @property
     def may_look(self) -> bool:
@@ -55,58 +63,70 @@ class Sessions:
         server_id: in the names of cookies. Those know no port, and several servers of one machine
             must not overwrite each other's.
         clock: seconds since the epoch.
+        has_users: whether anybody has an account. Then nobody comes in by the viewing key, which
+            shows the jobs of all.
     """
 
     def __init__(
-        self, token: str, page_key: str, server_id: str, clock: Callable[[], float] = time.time
+        self,
+        token: str,
+        page_key: str,
+        server_id: str,
+        clock: Callable[[], float] = time.time,
+        *,
+        has_users: Callable[[], bool] = lambda: False,
     ) -> None:
         self._key = hmac.new(token.encode(), b"page sessions", hashlib.sha256).digest()
-        self._page_key, self._clock = page_key, clock
-        self._codes: dict[str, tuple[float, str]] = {}
-        """By the hash of a code: until when it lasts, and for whom."""
+        self._page_key, self._clock, self._has_users = page_key, clock, has_users
+        self._codes: dict[str, tuple[float, str, str]] = {}
+        """By the hash of a code: until when it lasts, for whom, and the token it was asked by."""
         self._lock = threading.Lock()
         self.viewing_cookie = f"launcher-{server_id}"
         self.session_cookie = f"launcher-session-{server_id}"
 
-    def new_code(self, user: str) -> str:
-        """A code that begins one session, within a minute."""
+    def new_code(self, user: str, token: str = "") -> str:
+        """A code that begins one session, within a minute; `token`: as in `Visitor`."""
         code, now = secrets.token_urlsafe(24), self._clock()
         with self._lock:
             living = {digest: one for digest, one in self._codes.items() if one[0] > now}
             newest = list(living.items())[-(_MOST_CODES - 1) :]
-            self._codes = dict(newest) | {_digest(code): (now + CODE_LASTS_S, user[:_LONGEST_USER])}
+            one = now + CODE_LASTS_S, user[:_LONGEST_USER], token
+            self._codes = dict(newest) | {_digest(code): one}
         return code
 
     def redeem(self, code: str) -> str | None:
         """The session that a code begins; None when it was used, is too old, or never was one."""
         with self._lock:
-            until, user = self._codes.pop(_digest(code), (0.0, ""))
-        return self.new_session(user) if until > self._clock() else None
+            until, user, token = self._codes.pop(_digest(code), (0.0, "", ""))
+        return self.new_session(user, token) if until > self._clock() else None
 
-    def new_session(self, user: str) -> str:
+    def new_session(self, user: str, token: str = "") -> str:
         until = int(self._clock() + SESSION_LASTS_S)
         name = base64.urlsafe_b64encode(user.encode("utf-8", "replace")).decode().rstrip("=")
-        body = f"{until}.{secrets.token_hex(8)}.{name}"
+        body = f"{until}.{secrets.token_hex(8)}.{name}.{token}"
         return f"{body}.{self._sign(body)}"
 
     def visitor(self, *, key: str, session: str) -> Visitor:
         """Who sends such cookies."""
-        user = self._user_of(session)
-        if user is not None:
-            return Visitor(Right.ACT, user)
-        return Visitor(Right.LOOK if self.opens(key) else Right.NONE)
+        found = self._of(session)
+        if found is not None:
+            return found
+        return Visitor(Right.LOOK if key and self.opens(key) else Right.NONE)
 
     def opens(self, key: str) -> bool:
-        return hmac.compare_digest(key.encode(), self._page_key.encode())
+        """Whether it is the viewing key, and that opens anything."""
+        is_key = hmac.compare_digest(key.encode(), self._page_key.encode())
+        return is_key and not self._has_users()
 
-    def _user_of(self, session: str) -> str | None:
+    def _of(self, session: str) -> Visitor | None:
         body, _, signature = session.rpartition(".")
         if not hmac.compare_digest(signature.encode(), self._sign(body).encode()):
             return None
-        until, _, name = body.split(".")  # it is ours: it has this form
+        until, _, name, *token = body.split(".")  # ours; of older servers without a token
         if int(until) <= self._clock():
             return None
-        return base64.urlsafe_b64decode(name + "=" * (-len(name) % 4)).decode()
+        user = base64.urlsafe_b64decode(name + "=" * (-len(name) % 4)).decode()
+        return Visitor(Right.ACT, user, *token)
 
     def _sign(self, body: str) -> str:
         return hmac.new(self._key, body.encode(), hashlib.sha256).hexdigest()

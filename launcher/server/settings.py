@@ -6,13 +6,13 @@ import hashlib
 import hmac
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from launcher.model.outputs import OutputLimits
 from launcher.server.process import process_memory
-from launcher.views import Memory
+from launcher.views_measured import Memory
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,10 @@ class Settings:
     output_limits: OutputLimits = field(default_factory=OutputLimits)
     open_metrics: bool = False
     """Whether everybody who reaches the server may read `/metrics`."""
+    executor_tokens: Mapping[str, str] = field(default_factory=dict)
+    """By cluster: tokens that were given at the start, each for the executor of that one."""
+    replica_url: str = ""
+    """How other servers on the same database reach this one; empty: there can be none."""
     open_port: int | None = None
     """Where it listens at every address of this machine, and nobody named one."""
 

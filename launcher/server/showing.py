@@ -49,9 +49,11 @@ class Showing:
         started_at: float,
         note_on: Callable[[str], str] = lambda _: "",
         gauge: Gauge | None = None,
+        *,
+        has_users: Callable[[], bool] = lambda: False,
     ) -> None:
         self._control, self._settings, self._started_at = control, settings, started_at
-        self._note_on, self._gauge = note_on, gauge
+        self._note_on, self._gauge, self._has_users = note_on, gauge, has_users
 
     def job(self, job_id: str, *, with_spec: bool = True) -> views.JobView:
         """One job whole; its spec and the exits of its ranks only `with_spec`.
@@ -176,6 +178,8 @@ class Showing:
             clusters=self.clusters(),
             memory=self._settings.memory() if self._settings.embedded else None,
             disk=self._gauge.read() if self._gauge else None,
+            leader=self._settings.replica_url,
+            epoch=self._control.store.epoch,
         )
 
     def curves(
@@ -220,8 +224,12 @@ class Showing:
             array_count=job.array_count,
             progress=_progress(progress),
             latest={name: number(value) for name, value in latest.items()},
-            page=f"{self._settings.url}/jobs/{job.id}?key={self._settings.page_key}",
+            page=f"{self._settings.url}/jobs/{job.id}{self._key()}",
         )
+
+    def _key(self) -> str:
+        """What of a page's address opens it; users open pages by what they are given alone."""
+        return "" if self._has_users() else f"?key={self._settings.page_key}"
 
     def _nodes(self, tx: Connection, job: Job) -> tuple[views.JobNodeView, ...]:
         if job.allocation is None:

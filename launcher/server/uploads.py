@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
+import inspect
 from collections.abc import AsyncIterator, Generator
 from concurrent.futures import ThreadPoolExecutor, wait
 
-from launcher.errors import LauncherError
+from launcher.errors import ConflictError, LauncherError
 from launcher.store.blobs import Blobs
 
 _BLOCK = 1024 * 1024
@@ -18,6 +20,8 @@ agents, whose leases run out meanwhile."""
 
 async def put_blob(blobs: Blobs, digest: str, body: AsyncIterator[bytes]) -> int:
     """Store a body under its digest; gives its size. One that breaks off leaves nothing.
+
+    One that is here already is read all the same: to have sent it gives a right to it.
 
     Raises:
         LauncherError: it does not have that digest, or the disk is full.
@@ -37,7 +41,15 @@ async def put_blob(blobs: Blobs, digest: str, body: AsyncIterator[bytes]) -> int
 
     def store() -> int:
         with contextlib.closing(taken()) as pieces:
-            return blobs.put(digest, pieces)
+            found = hashlib.sha256()
+            size = blobs.put(digest, pieces)
+            if inspect.getgeneratorstate(pieces) != inspect.GEN_CREATED:
+                return size  # they were read, and are what the digest says
+            for piece in pieces:
+                found.update(piece)
+        if found.hexdigest() != digest:
+            raise ConflictError(f"what was sent is not blob {digest[:12]}: its digest is another")
+        return size
 
     try:
         size = await loop.run_in_executor(_WRITERS, store)

@@ -43,6 +43,8 @@ class Visit:
         self.place, self.order = place, order
         self.input, self.output = Window(), Window()
         self.user, self.agent = Presence(now), Presence(now)
+        self.caller = ""
+        """The name of the user who alone may go on with it; empty: the server's owner."""
         self.is_taken = False
         """Its agent has come."""
         self.end: VisitEnd | None = None

@@ -29,14 +29,16 @@ _OUT_OF_TURN = (
 )
 
 
-def find_all(tx: Connection, text: str) -> list[str]:
+def find_all(tx: Connection, text: str, within: jobs.Within = None) -> list[str]:
     """Ids of the jobs that the text can mean: of one, or of all elements of one array, in order.
+
+    Looked for among those of these projects; None: all.
 
     Raises:
         NotFoundError: no job; ConflictError: several that are not one array.
     """
-    array_id = jobs.find_array(tx, text)
-    return elements(tx, array_id) if array_id else [jobs.find_one(tx, text)]
+    array_id = jobs.find_array(tx, text, within)
+    return elements(tx, array_id) if array_id else [jobs.find_one(tx, text, within)]
 
 
 def elements(tx: Connection, array_id: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from launcher.model import codec
 from launcher.model.node import NodeReport
@@ -55,6 +55,11 @@ def detach(tx: Connection, name: str) -> None:
     """No session speaks for the cluster any more, also none that is still there."""
     row = {"kind": DETACHED, "nodes": [], "fence": _clusters.c.fence + 1}
     tx.execute(update(_clusters).where(_clusters.c.name == name).values(row))
+
+
+def remove(tx: Connection, name: str) -> None:
+    """It was one job's own, and is gone for ever: nobody asks for it again."""
+    tx.execute(delete(_clusters).where(_clusters.c.name == name))
 
 
 def get(tx: Connection, name: str) -> Cluster | None:

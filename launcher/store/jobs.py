@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from launcher.errors import ConflictError, NotFoundError
@@ -19,6 +19,9 @@ from launcher.store.rows import from_row, labelled, part, row_of
 _MATCHES, _AT_ONCE = 10, 500
 _LOOKED_AT = 500
 """Among so many of the newest jobs the one that was meant is looked for."""
+
+Within: TypeAlias = Collection[str] | None
+"""Projects whose jobs are looked at; None: all."""
 
 _jobs, _allocations, _attempts = tables.jobs, tables.allocations, tables.attempts
 
@@ -135,53 +138,73 @@ def get_all(tx: Connection, job_ids: Collection[str]) -> dict[str, Job]:
     return {row["id"]: _job(row) for row in rows}
 
 
-def match(tx: Connection, text: str) -> list[str]:
-    """Ids that `text` can mean, at most 10, newest first.
+def projects_of(tx: Connection, job_ids: Collection[str]) -> dict[str, str]:
+    """The project of each of these jobs that there are."""
+    if not job_ids:
+        return {}
+    rows = tx.execute(select(_jobs.c.id, _jobs.c.project).where(_jobs.c.id.in_(job_ids)))
+    return {row.id: row.project for row in rows}
+
+
+def projects_of_arrays(tx: Connection, array_ids: Collection[str]) -> dict[str, str]:
+    """As `projects_of`, of arrays."""
+    if not array_ids:
+        return {}
+    query = select(_jobs.c.array_id, _jobs.c.project).where(_jobs.c.array_id.in_(array_ids))
+    return {row.array_id: row.project for row in tx.execute(query.distinct())}
+
+
+def match(tx: Connection, text: str, within: Within = None) -> list[str]:
+    """Ids that `text` can mean among the jobs of these projects, at most 10, newest first.
 
     A whole id means itself; else the beginning of an id, or of its random part, will do.
     """
     if not text:
         return []
-    if tx.scalar(select(_jobs.c.id).where(_jobs.c.id == text)):
+    if tx.scalar(select(_jobs.c.id).where(_jobs.c.id == text, _seen(within))):
         return [text]
     begins = or_(
         _jobs.c.id.startswith(text, autoescape=True),
         _jobs.c.random_part.startswith(text, autoescape=True),
     )
-    newest_first = select(_jobs.c.id).where(begins).order_by(*_newest_first()).limit(_MATCHES)
-    return list(tx.scalars(newest_first))
+    query = select(_jobs.c.id).where(begins, _seen(within))
+    return list(tx.scalars(query.order_by(*_newest_first()).limit(_MATCHES)))
 
 
-def find_one(tx: Connection, text: str) -> str:
-    """Id of the one job that the text can mean.
+def find_one(tx: Connection, text: str, within: Within = None) -> str:
+    """Id of the one job of these projects that the text can mean.
 
     Raises:
         NotFoundError: no job; ConflictError: several.
     """
-    found = match(tx, text)
+    found = match(tx, text, within)
     if not found:
-        raise NotFoundError(f"no job '{text}'{_near(tx, text)}", hint="launcher list shows all")
+        near = _near(tx, text, within)
+        raise NotFoundError(f"no job '{text}'{near}", hint="launcher list shows all")
     if len(found) > 1 and text not in found:
-        array_id = find_array(tx, text)
+        array_id = find_array(tx, text, within)
         if array_id:
             raise _several(tx, array_id)
         raise ConflictError(f"'{text}' can mean {', '.join(found)}", hint="type a few letters more")
     return text if text in found else found[0]
 
 
-def find_array(tx: Connection, text: str) -> str | None:
+def find_array(tx: Connection, text: str, within: Within = None) -> str | None:
     """Id of the array that the text means: its id, or a beginning of it or of its random part.
+
+    An array is of one project; looked for among those of these projects.
 
     None: it means none, or not it alone.
     """
-    if not text or tx.scalar(select(_jobs.c.id).where(_jobs.c.id == text)):
+    seen = _seen(within)
+    if not text or tx.scalar(select(_jobs.c.id).where(_jobs.c.id == text, seen)):
         return None
-    if tx.scalar(select(_jobs.c.array_id).where(_jobs.c.array_id == text).limit(1)):
+    if tx.scalar(select(_jobs.c.array_id).where(_jobs.c.array_id == text, seen).limit(1)):
         return text
     begins = _jobs.c.id.startswith(text, autoescape=True)
     if "-" not in text:  # longer ones reach into an element's own part
         begins = or_(begins, _jobs.c.random_part.startswith(text, autoescape=True))
-    heads = list(tx.scalars(select(_jobs.c.array_id).where(begins).distinct().limit(2)))
+    heads = list(tx.scalars(select(_jobs.c.array_id).where(begins, seen).distinct().limit(2)))
     if len(heads) != 1 or heads[0] is None:
         return None
     is_whole = heads[0].startswith(text) or heads[0].rpartition("-")[2].startswith(text)
@@ -198,9 +221,9 @@ def _several(tx: Connection, array_id: str) -> ConflictError:
     )
 
 
-def _near(tx: Connection, text: str) -> str:
+def _near(tx: Connection, text: str, within: Within) -> str:
     """The end of a complaint: the newer jobs whose ids look like the text."""
-    newest = select(_jobs.c.id).order_by(*_newest_first()).limit(_LOOKED_AT)
+    newest = select(_jobs.c.id).where(_seen(within)).order_by(*_newest_first()).limit(_LOOKED_AT)
     ids = list(tx.scalars(newest))
     near = difflib.get_close_matches(text.lower(), [*ids, "last"], n=2, cutoff=0.7)
     by_random = {job_id.rpartition("-")[2]: job_id for job_id in ids}
@@ -211,19 +234,30 @@ def _near(tx: Connection, text: str) -> str:
 
 
 def summaries(
-    tx: Connection, *, states: Collection[JobState] | None, project: str | None, limit: int
+    tx: Connection,
+    *,
+    states: Collection[JobState] | None,
+    project: str | None,
+    limit: int,
+    within: Within = None,
 ) -> list[Job]:
-    """Jobs of these states and this project (None: of all), newest first."""
+    """Jobs of these states and this project (None: of all), and of those `within`; newest first."""
     query = _WHOLE_JOBS.order_by(*_newest_first()).limit(limit)
     if states is not None:
         query = query.where(_is_in(states))
     if project is not None:
         query = query.where(_jobs.c.project == project)
+    query = query.where(_seen(within))
     return [_job(row) for row in tx.execute(query).mappings()]
 
 
 def newest_heads(
-    tx: Connection, *, states: Collection[JobState] | None, project: str | None, limit: int
+    tx: Connection,
+    *,
+    states: Collection[JobState] | None,
+    project: str | None,
+    limit: int,
+    within: Within = None,
 ) -> list[Job]:
     """As `summaries`, with one job of each array in place of all its elements."""
     query = select(_jobs.c.id, _jobs.c.array_id).order_by(*_newest_first())
@@ -231,6 +265,7 @@ def newest_heads(
         query = query.where(_is_in(states))
     if project is not None:
         query = query.where(_jobs.c.project == project)
+    query = query.where(_seen(within))
     heads: dict[str, str] = {}
     # Read until there are enough: an array has at most a thousand elements.
     with tx.execute(query.execution_options(yield_per=500)) as rows:
@@ -243,13 +278,19 @@ def newest_heads(
 
 
 def unended(
-    tx: Connection, *, states: Collection[JobState], project: str | None, user: str | None
+    tx: Connection,
+    *,
+    states: Collection[JobState],
+    project: str | None,
+    user: str | None,
+    within: Within = None,
 ) -> list[tuple[str, JobState, str, str]]:
     """(id, state, project, user) of the jobs of these states, oldest first."""
     query = select(_jobs.c.id, _jobs.c.state, _jobs.c.project, _jobs.c.user).where(_is_in(states))
     for column, value in ((_jobs.c.project, project), (_jobs.c.user, user)):
         if value is not None:
             query = query.where(column == value)
+    query = query.where(_seen(within))
     rows = tx.execute(query.order_by(_jobs.c.submitted_at, _jobs.c.array_index, _jobs.c.id))
     return [(job_id, JobState(state), of, by) for job_id, state, of, by in rows]
 
@@ -261,6 +302,16 @@ def active(tx: Connection) -> Iterator[Job]:
     with tx.execute(query.execution_options(yield_per=_AT_ONCE)) as rows:
         for row in rows.mappings():
             yield _job(row)
+
+
+def living(tx: Connection, job_ids: Sequence[str]) -> set[str]:
+    """Those of these jobs that are there, and have not ended."""
+    unended = [state for state in JobState if state not in TERMINAL]
+    found: set[str] = set()
+    for start in range(0, len(job_ids), _AT_ONCE):
+        some = _jobs.c.id.in_(job_ids[start : start + _AT_ONCE])
+        found.update(tx.scalars(select(_jobs.c.id).where(some, _is_in(unended))))
+    return found
 
 
 def attempts(tx: Connection, job_id: str) -> list[Attempt]:
@@ -354,6 +405,10 @@ def _find_allocations(tx: Connection, which: ColumnElement[bool]) -> list[Alloca
     order = (_allocations.c.created_at, _allocations.c.job_id, _allocations.c.number)
     query = select(_allocations).where(which).order_by(*order)
     return [from_row(Allocation, row) for row in tx.execute(query).mappings()]
+
+
+def _seen(within: Within) -> ColumnElement[bool]:
+    return true() if within is None else _jobs.c.project.in_(within)
 
 
 def _newest_first() -> tuple[Any, Any]:

@@ -42,6 +42,11 @@ LIGHT = [
     ["prune", "--older-than", "30d"],
     ["completion", "bash"],
     ["secret", "list"],
+    ["whoami"],
+    ["token", "list"],
+    ["project", "list"],
+    ["user", "list"],
+    ["audit"],
     *([command, "--help"] for command in ("run", "submit", "validate", "up", "down", "server")),
 ]
 

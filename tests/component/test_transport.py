@@ -12,6 +12,7 @@ from launcher import transport
 from launcher.errors import (
     ConflictError,
     DiskFullError,
+    ForbiddenError,
     LauncherError,
     NotFoundError,
     SpecError,
@@ -199,7 +200,7 @@ def test_a_first_request_is_not_repeated_by_itself(peer, connection):
     [
         (400, SpecError),
         (401, UnauthorizedError),
-        (403, UnauthorizedError),
+        (403, ForbiddenError),
         (404, NotFoundError),
         (409, ConflictError),
         (413, SpecError),
@@ -399,3 +400,44 @@ def test_silence_is_asked_through_for_a_while_and_a_refusal_is_not(monkeypatch):
     answers[:] = [UnreachableError("away")] * 1000
     with pytest.raises(UnreachableError):
         until_heard(ask, 0.0)
+
+
+NOT_NOW = "Retry-After: 0\r\n"
+
+
+def test_what_is_to_be_asked_again_is_until_it_is_answered(peer):
+    """As of several servers, while another one takes over."""
+    peer.answers = [answer(b"", 503, NOT_NOW), answer(b"", 503, NOT_NOW), answer(b"done")]
+    with contextlib.closing(Connection(peer.url, patience_s=20)) as patient:
+        body = io.BytesIO(b"passed over, sent")
+        body.seek(13)
+        assert patient.request("PUT", "/", body=body).body == b"done"
+    assert [sent for _, _, sent in peer.requests] == [b"sent"] * 3
+
+
+def test_a_stream_is_asked_for_again_too(peer):
+    peer.answers = [answer(b"", 503, NOT_NOW), answer(b"line\n")]
+    with (
+        contextlib.closing(Connection(peer.url, patience_s=20)) as patient,
+        patient.stream("GET", "/") as stream,
+    ):
+        assert list(stream.lines()) == [b"line"]
+
+
+@pytest.mark.parametrize(("patience_s", "headers"), [(20, ""), (0, NOT_NOW)])
+def test_what_may_have_been_done_and_who_has_no_patience_is_told_at_once(peer, patience_s, headers):
+    peer.answers = [answer(b"", 503, headers)]
+    with (
+        contextlib.closing(Connection(peer.url, patience_s=patience_s)) as connection,
+        pytest.raises(UnreachableError),
+    ):
+        connection.request("POST", "/")
+
+
+def test_a_body_that_comes_once_is_not_sent_again(peer):
+    peer.answers = [answer(b"", 503, NOT_NOW)]
+    with (
+        contextlib.closing(Connection(peer.url, patience_s=20)) as patient,
+        pytest.raises(UnreachableError),
+    ):
+        patient.request("PUT", "/", body=iter([b"once"]))

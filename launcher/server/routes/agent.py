@@ -119,17 +119,20 @@ class Wanted:
 
 
 @router.post("/blobs/missing")
-async def missing(request: Request, here: Here) -> Answer:
+async def missing(request: Request, here: Here, job_id: AgentsJob) -> Answer:
+    """Which of these files the job has to send, whoever else has sent them."""
     here.gauge.expect_room("more files of a job")
     wanted = await message(request, Wanted)
-    absent = await asyncio.to_thread(here.control.store.blobs.missing, wanted.sha256)
+    absent = await asyncio.to_thread(here.committing.holdings.lacking, job_id, wanted.sha256)
     return Answer({"missing": absent})
 
 
 @router.put("/blobs/{digest}")
-async def upload(request: Request, here: Here, digest: str) -> Answer:
+async def upload(request: Request, here: Here, job_id: AgentsJob, digest: str) -> Answer:
     await expect_room(request, here, "a file of a job")
-    return Answer({"size": await put_blob(here.control.store.blobs, digest, request.stream())})
+    size = await put_blob(here.control.store.blobs, digest, request.stream())
+    here.committing.holdings.sent(job_id, digest)
+    return Answer({"size": size})
 
 
 @router.get("/blobs/{digest}")

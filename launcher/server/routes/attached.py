@@ -1,4 +1,4 @@
-"""Attaching running Ray clusters to this server, and detaching them."""
+"""Attaching Ray clusters that run, and Kubernetes, to this server, and detaching them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from collections.abc import Iterator
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from launcher.errors import LauncherError
+from launcher.model.own_cluster import KubernetesCluster
 from launcher.server.routes.context import Answer, Here, must_be_user
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,25 @@ class Attach(BaseModel):
     """How the nodes reach this server, where that is not its own URL."""
 
 
+class AttachKubernetes(BaseModel):
+    """As `launcher.model.own_cluster.KubernetesCluster` tells of each."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    server_url: str = ""
+    namespace: str = Field("default", pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
+    context: str = ""
+    image: str = ""
+    ray_version: str = KubernetesCluster.ray_version
+    service_account: str = ""
+    gpus_per_pod: int | None = Field(None, ge=1)
+    has_gpus: bool = True
+    max_jobs: int | None = Field(KubernetesCluster.max_jobs, ge=1)
+    kueue: bool = False
+    queues: dict[str, str] = {}
+    priority_classes: dict[str, str] = {}
+
+
 class Detach(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -44,8 +64,17 @@ def attach(name: str, wish: Attach, here: Here) -> StreamingResponse:
     return StreamingResponse(_lines(steps), media_type="application/x-ndjson")
 
 
+@router.post("/{name}/kubernetes")
+def attach_kubernetes(name: str, wish: AttachKubernetes, here: Here) -> StreamingResponse:
+    """JSON lines as those of attaching a Ray cluster."""
+    at = KubernetesCluster(name=name, **wish.model_dump())
+    return StreamingResponse(_lines(here.kubernetes.attach(at)), media_type="application/x-ndjson")
+
+
 @router.post("/{name}/detach")
 def detach(name: str, wish: Detach, here: Here) -> Answer:
+    if here.kubernetes.knows(name):
+        return Answer({"jobs": here.kubernetes.detach(name, force=wish.force)})
     return Answer({"jobs": here.attaching.detach(name, force=wish.force)})
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
@@ -12,23 +11,29 @@ from fastapi.responses import JSONResponse
 
 from launcher.errors import DiskFullError, SpecError, UnauthorizedError
 from launcher.model import codec
+from launcher.model.access import Caller
+from launcher.server.access import CALLER, JOB
+from launcher.server.accounts import Accounts
 from launcher.server.agents import Agents
 from launcher.server.attaching import Attaching
+from launcher.server.auditing import NOTE, Audit, Note
 from launcher.server.committing import Committing
 from launcher.server.control import Control
 from launcher.server.executors import Executors
 from launcher.server.floorplan import Palette
 from launcher.server.gauge import Gauge
+from launcher.server.kubernetes import Kubernetes
 from launcher.server.load import Load
 from launcher.server.monitoring import Monitor
 from launcher.server.notices import Notices
 from launcher.server.outputs import Outputs
+from launcher.server.own_clusters import OwnClusters
+from launcher.server.packages import Packages
 from launcher.server.projects import Projects
 from launcher.server.removing import Removing
 from launcher.server.retaining import Retaining
 from launcher.server.routes import cursor
 from launcher.server.routes.feeds import Feeds
-from launcher.server.routes.opened import is_opened
 from launcher.server.secret import Secrets
 from launcher.server.sessions import Sessions
 from launcher.server.settings import Settings
@@ -67,6 +72,8 @@ class Services:
     gauge: Gauge
     retaining: Retaining
     attaching: Attaching
+    own_clusters: OwnClusters
+    kubernetes: Kubernetes
     secrets: Secrets
     notices: Notices
     visits: Visits
@@ -77,6 +84,9 @@ class Services:
     feeds: Feeds
     sessions: Sessions
     palette: Palette
+    accounts: Accounts
+    audit: Audit
+    packages: Packages
 
 
 class Answer(JSONResponse):
@@ -105,31 +115,39 @@ def bearer(request: Request) -> str:
     return token if scheme.lower() == "bearer" else ""
 
 
-async def must_be_user(request: Request, here: Here) -> None:
-    """Only for who has the server's token, or a page's cookie for what `opened` lists.
+async def caller(request: Request) -> Caller:
+    """Who asks, as the gate found.
 
     Raises:
-        UnauthorizedError: the token is missing or another one.
+        UnauthorizedError: nobody who is known; the gate lets no such request come here.
     """
-    if "authorization" not in request.headers and is_opened(request, here.sessions):
-        return
-    if not hmac.compare_digest(bearer(request).encode(), here.settings.token.encode()):
-        if not bearer(request):
-            hint = "set LAUNCHER_TOKEN; the server's lies in its state folder, in the file token"
-            raise UnauthorizedError("this server asks for a token, and none was sent", hint=hint)
-        raise UnauthorizedError(
-            "this server does not know the token that was sent",
-            hint="set LAUNCHER_TOKEN, or unset it to use your own server's",
-        )
+    found: Caller | None = request.scope.get(CALLER)
+    if found is None:
+        raise UnauthorizedError("this server asks for a token, and none was sent")
+    return found
 
 
-async def job_of_agent(request: Request, here: Here) -> str:
-    """The job that an agent's token opens.
+must_be_user = caller
+"""Of routers whose routes are for users: they would be answered to nobody without the gate."""
+Asks = Annotated[Caller, Depends(caller)]
+
+
+async def note(request: Request, asks: Asks) -> Note:
+    """What the audit will say of this request; routes add what they alone know."""
+    found: Note = request.scope.get(NOTE) or Note(asks, "")
+    return found
+
+
+Noted = Annotated[Note, Depends(note)]
+
+
+async def job_of_agent(request: Request) -> str:
+    """The job that an agent's token opens, as the gate found.
 
     Raises:
         UnauthorizedError: it opens none.
     """
-    job_id = here.control.job_of_token(bearer(request))
+    job_id: str | None = request.scope.get(JOB)
     if job_id is None:
         raise UnauthorizedError("no valid job token")
     return job_id

@@ -14,22 +14,28 @@ from starlette.requests import ClientDisconnect
 from launcher.errors import (
     ConflictError,
     DiskFullError,
+    ForbiddenError,
     LauncherError,
     NotFoundError,
     SpecError,
+    TryAgainError,
     UnauthorizedError,
 )
 from launcher.logbook import about
+from launcher.server.again import RETRY_AFTER_S, is_repeatable
 from launcher.server.routes.context import Answer
+from launcher.store.leader import LostLeadError
 
 log = logging.getLogger(__name__)
 
 _STATUS: dict[type[LauncherError], int] = {
+    ForbiddenError: 403,  # before its parent
     UnauthorizedError: 401,
     NotFoundError: 404,
     ConflictError: 409,
     SpecError: 422,
     DiskFullError: 507,
+    TryAgainError: 503,
 }
 _LONGEST_VALUE = 60
 
@@ -51,9 +57,14 @@ def _answer(status: int, text: str, hint: str | None = None) -> Answer:
     return Answer({"error": text, "hint": hint}, status_code=status)
 
 
-async def _refused(_: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, LauncherError)
-    return _answer(status_of(error), error.message, error.hint)
+    answer = _answer(status_of(error), error.message, error.hint)
+    if isinstance(error, TryAgainError) and (
+        isinstance(error, LostLeadError) or is_repeatable(request.scope)
+    ):
+        answer.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return answer
 
 
 async def _misshapen(_: Request, error: Exception) -> Response:

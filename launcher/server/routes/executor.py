@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import time
 from typing import Annotated
 
@@ -29,12 +28,19 @@ router = APIRouter(prefix="/api/v1/executor", include_in_schema=False)
 
 
 class Speaker:
-    """Who asks: an executor with the server's own token, or one of an attached cluster."""
+    """Who asks: an executor with the server's own token, or with one of a single cluster."""
 
     def __init__(self, token: str, here: Services) -> None:
         self._token, self._attachments = token, here.attaching.attachments
-        self._is_user = hmac.compare_digest(token.encode(), here.settings.token.encode())
-        if not self._is_user and not self._attachments.knows(token):
+        self._accounts = here.accounts
+        self._is_owner = self._accounts.is_owner(token)
+        self._own = here.own_clusters
+        is_known = (
+            self._attachments.knows(token)
+            or self._own.knows(token)
+            or self._accounts.is_executors(token)
+        )
+        if not self._is_owner and not is_known:
             raise UnauthorizedError("this server does not know the token that was sent")
 
     def check(self, cluster: str) -> None:
@@ -43,12 +49,19 @@ class Speaker:
         Raises:
             UnauthorizedError: that is so.
         """
-        if not self._is_user and not self._attachments.opens(self._token, cluster):
+        if not (
+            self._is_owner
+            or self._attachments.opens(self._token, cluster)
+            or self._own.opens(self._token, cluster)
+            or self._accounts.speaks_for(self._token, cluster)
+        ):
             raise UnauthorizedError(f"this token does not speak for cluster '{cluster}'")
 
 
 async def speaker(request: Request, here: Here) -> Speaker:
-    return Speaker(bearer(request), here)
+    if here.accounts.is_owner(bearer(request)):
+        return Speaker(bearer(request), here)
+    return await asyncio.to_thread(Speaker, bearer(request), here)
 
 
 Asks = Annotated[Speaker, Depends(speaker)]

@@ -12,17 +12,22 @@ from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
 from launcher.errors import NotFoundError
+from launcher.model.access import Action, Caller
 from launcher.model.metric import MetricPoint
 from launcher.model.states import JobState
 from launcher.server import showing
 from launcher.server.here import bound_here
+from launcher.server.masking import Mask
 from launcher.server.routes.context import (
     LARGEST,
     Answer,
+    Asks,
     Count,
     Here,
     LogName,
+    Noted,
     Number,
+    Services,
     expect_room,
     must_be_user,
 )
@@ -69,102 +74,127 @@ class Asking(BaseModel):
 
 
 @router.head("/packages/{digest}")
-def has_package(here: Here, digest: str) -> Response:
-    return Response(status_code=200 if here.control.store.blobs.has(digest) else 404)
+def has_package(here: Here, asks: Asks, digest: str) -> Response:
+    """Whether the caller need not send it: what only others sent is as if it were not there."""
+    is_known = here.control.store.blobs.has(digest) and here.packages.may_run(asks, digest)
+    return Response(status_code=200 if is_known else 404)
 
 
 @router.put("/packages/{digest}", status_code=201)
-async def upload_package(request: Request, here: Here, digest: str) -> Answer:
+async def upload_package(request: Request, here: Here, asks: Asks, digest: str) -> Answer:
+    asks.expect_anywhere(Action.ACT)
     await expect_room(request, here, "the packaged workdir")
     size = await put_blob(here.control.store.blobs, digest, request.stream())
+    await asyncio.to_thread(here.packages.sent, asks, digest)
     return Answer({"size": size}, status_code=201)
 
 
 @router.post("/jobs", status_code=201)
 async def submit(
     here: Here,
+    asks: Asks,
+    noted: Noted,
     submission: Submission,
     idempotency_key: Annotated[str | None, Header()] = None,
 ) -> Answer:
     """Together with others that come at the same moment."""
     spec, embedded = spec_from_data(submission.spec), here.settings.embedded
+    noted.said = submission.user
+    noted.of("", spec.project)
+    asks.expect(Action.ACT, spec.project)
     if spec.in_place or spec.links or spec.python.interpreter:
         spec = await asyncio.to_thread(bound_here, here.control, spec, embedded=embedded)
     wish = Wish(
         spec,
-        submission.user or "unknown",
-        idempotency_key,
+        asks.by(submission.user, "unknown"),
+        asks.own_key(idempotency_key),
         submission.code,
         submission.code_of,
         submission.python,
         submission.hold,
+        asks,
+        noted.address,
     )
     taken = await here.submits.ask(wish)
+    noted.of(taken.job.id, taken.job.project)
+    noted.is_written = taken.is_new
+    asks.expect(Action.LOOK, taken.job.project)  # one of before, since when roles may have changed
     return Answer(as_json(taken.job), status_code=201 if taken.is_new else 200)
 
 
 @router.get("/jobs")
 def list_jobs(
+    *,
     here: Here,
+    asks: Asks,
     state: Annotated[list[JobState] | None, Query()] = None,
     project: str | None = None,
     limit: Count = 100,
     fold: bool = False,
 ) -> Answer:
-    """Newest first. `fold`: one entry for each array, with the states of its elements."""
-    limit = min(limit, _JOBS_LIMIT)
-    if fold:
-        with here.control.store.read() as tx:
-            heads = jobs.newest_heads(tx, states=state or None, project=project, limit=limit)
-            return Answer({"jobs": as_json(here.showing.folded(tx, heads))})
+    """Newest first. `fold`: one entry for each array, with the states of its elements.
+
+    `user`: the name that the caller's own jobs bear; empty where they may bear any.
+    """
+    limit, mask = min(limit, _JOBS_LIMIT), Mask(here.control.store, asks.within)
+    find = jobs.newest_heads if fold else jobs.summaries
     with here.control.store.read() as tx:
-        found = jobs.summaries(tx, states=state or None, project=project, limit=limit)
-    return Answer({"jobs": as_json(here.showing.jobs(found))})
+        found = find(tx, states=state or None, project=project, limit=limit, within=asks.within)
+        shown = here.showing.folded(tx, found) if fold else []
+    shown = shown or here.showing.jobs(found)
+    return Answer({"jobs": as_json(mask.views(shown)), "user": asks.name})
 
 
 @router.get("/jobs/{ref}")
-def show(here: Here, ref: str) -> Answer:
-    return Answer(as_json(here.showing.job(here.control.resolve(ref))))
+def show(here: Here, asks: Asks, ref: str) -> Answer:
+    return _shown(here, asks, here.control.resolve(ref))
 
 
 @router.post("/jobs/{ref}/cancel")
-def cancel(here: Here, ref: str, asked: Cancellation | None = None) -> Answer:
+def cancel(here: Here, asks: Asks, ref: str, asked: Cancellation | None = None) -> Answer:
     asked = asked or Cancellation()
     job_id = here.control.resolve(ref)
-    here.control.cancel(job_id, by=asked.user or "a user", force=asked.force)
-    return Answer(as_json(here.showing.job(job_id)))
+    here.control.cancel(job_id, by=asks.by(asked.user), force=asked.force)
+    return _shown(here, asks, job_id)
 
 
 @router.post("/jobs/{ref}/retry")
-def retry(here: Here, ref: str, asked: Asking | None = None) -> Answer:
+def retry(here: Here, asks: Asks, ref: str, asked: Asking | None = None) -> Answer:
     job_id = here.control.resolve(ref)
-    here.control.retry(job_id, by=(asked and asked.user) or "a user")
-    return Answer(as_json(here.showing.job(job_id)))
+    here.control.retry(job_id, by=asks.by(asked.user if asked else ""))
+    return _shown(here, asks, job_id)
 
 
 @router.post("/jobs/{ref}/declare-lost")
-def declare_lost(here: Here, ref: str, asked: Asking | None = None) -> Answer:
+def declare_lost(here: Here, asks: Asks, ref: str, asked: Asking | None = None) -> Answer:
     job_id = here.control.resolve(ref)
-    here.control.declare_lost(job_id, by=(asked and asked.user) or "a user")
-    return Answer(as_json(here.showing.job(job_id)))
+    here.control.declare_lost(job_id, by=asks.by(asked.user if asked else ""))
+    return _shown(here, asks, job_id)
+
+
+def _shown(here: Services, asks: Caller, job_id: str) -> Answer:
+    mask = Mask(here.control.store, asks.within)
+    return Answer(as_json(mask.view(here.showing.job(job_id))))
 
 
 @router.get("/jobs/{ref}/why")
-def tell_why(here: Here, ref: str) -> Answer:
+def tell_why(here: Here, asks: Asks, ref: str) -> Answer:
     job_id = here.control.resolve(ref)
     with here.control.store.read() as tx:
         job = here.control.get(tx, job_id)
         warnings = events.warnings(tx, job_id)
     text = why(job, here.control.reason(job), here.control.clock())
-    return Answer({"text": "\n".join([text, *(f"warning: {one}" for one in warnings)])})
+    whole = "\n".join([text, *(f"warning: {one}" for one in warnings)])
+    return Answer({"text": Mask(here.control.store, asks.within).text(whole)})
 
 
 @router.get("/jobs/{ref}/events")
-def list_events(here: Here, ref: str, after: Count = 0) -> Answer:
+def list_events(here: Here, asks: Asks, ref: str, after: Count = 0) -> Answer:
     job_id = here.control.resolve(ref)
     with here.control.store.read() as tx:
         found = events.after(tx, job_id, after, limit=_EVENTS_LIMIT)
-    return Answer({"events": [showing.event(event) for event in found]})
+    mask = Mask(here.control.store, asks.within)
+    return Answer({"events": [showing.event(event) for event in mask.events(found)]})
 
 
 @router.get("/jobs/{ref}/logs")

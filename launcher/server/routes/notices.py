@@ -6,8 +6,9 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict
 
 from launcher.errors import SpecError
+from launcher.model.access import Action
 from launcher.names import random_part
-from launcher.server.routes.context import Answer, Here, Services, must_be_user
+from launcher.server.routes.context import Answer, Asks, Here, Noted, Services, must_be_user
 from launcher.spec.secret import url_fault
 
 router = APIRouter(prefix="/api/v1/notify", tags=["notify"], dependencies=[Depends(must_be_user)])
@@ -24,8 +25,11 @@ class Receiver(BaseModel):
 
 
 @router.post("/test")
-def test(here: Here, receiver: Receiver) -> Answer:
+def test(here: Here, asks: Asks, noted: Noted, receiver: Receiver) -> Answer:
     """Post one message now; answers with the receiver's status."""
+    # An address may be a secret as it is: whoever has it may post there.
+    noted.of(receiver.url_secret or "an address", receiver.project)
+    asks.expect(Action.ACT, receiver.project)
     url = _url(here, receiver)
     return Answer({"status": here.notices.try_out(url, f"msg_{random_part(24)}")})
 

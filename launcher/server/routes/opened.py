@@ -1,100 +1,21 @@
-"""What of the API a page in a browser may ask, by its cookies; everything else wants the token.
+"""What the cookies of a browser say: who opened its page, and whether a page of ours asks.
 
-Every route of users stands in one of these lists, or a test fails: whoever adds one decides here.
+Which route a cookie opens stands in the table of `launcher.server.access`.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from fastapi import Request
 
-from launcher.errors import UnauthorizedError
-from launcher.server.sessions import Right, Sessions, Visitor
+from launcher.model.access import ONLOOKER, OWNER, Caller
+from launcher.server.accounts import Accounts
+from launcher.server.sessions import Sessions, Visitor
 
-API = "/api/v1"
 PAGE_HEADER = "x-launcher-page"
 """No form of another origin can send it, and no script of one without being allowed to."""
-
-LOOKS = frozenset(
-    {
-        "/follow",
-        "/jobs",
-        "/jobs/{ref}",
-        "/jobs/{ref}/why",
-        "/jobs/{ref}/events",
-        "/jobs/{ref}/logs",
-        "/jobs/{ref}/logs/{attempt}/{rank}",
-        "/jobs/{ref}/logs/{attempt}/{rank}/lines",
-        "/jobs/{ref}/logs/{attempt}/{rank}/search",
-        "/jobs/{ref}/metrics",
-        "/jobs/{ref}/checkpoints",
-        "/jobs/{ref}/outputs",
-        "/jobs/{ref}/outputs/{rank}/files/{path:path}",
-        "/jobs/{ref}/follow",
-        "/jobs/{ref}/series",
-        "/jobs/{ref}/curves",
-        "/nodes/load",
-        "/occupancy",
-        "/projects",
-        "/queue",
-        "/retention",
-        "/server",
-        "/sparklines",
-        "/visitor",
-    }
-)
-"""GET alone; either cookie opens them."""
-
-ACTS = frozenset(
-    {
-        ("GET", "/jobs/{ref}/code"),
-        ("GET", "/jobs/{ref}/checkpoints/{checkpoint_id}/files/{path:path}"),
-        ("POST", "/jobs"),
-        ("POST", "/jobs/{ref}/cancel"),
-        ("POST", "/jobs/{ref}/retry"),
-        ("POST", "/plan"),
-        ("POST", "/queue/cancel"),
-        ("POST", "/queue/hold"),
-        ("POST", "/queue/release"),
-        ("POST", "/queue/priority"),
-    }
-)
-"""A session opens them; those that change something want the header of a page beside it."""
-
-TOKEN_ALONE = frozenset(
-    {
-        # Sessions begin with the token.
-        ("POST", "/page-codes"),
-        # Names and values of secrets, and keys that are derived from the server's.
-        ("GET", "/secrets"),
-        ("PUT", "/secrets/{name}"),
-        ("DELETE", "/secrets/{name}"),
-        ("POST", "/secrets/renew-key"),
-        ("POST", "/notify/test"),
-        ("POST", "/notify/key"),
-        # Commands on the nodes.
-        ("POST", "/jobs/{ref}/exec"),
-        ("GET", "/exec/{identity}/output"),
-        ("POST", "/exec/{identity}/input"),
-        ("PUT", "/exec/{identity}/steering"),
-        ("DELETE", "/exec/{identity}"),
-        # What cannot be taken back.
-        ("DELETE", "/jobs/{ref}"),
-        ("POST", "/jobs/{ref}/declare-lost"),
-        ("POST", "/prune"),
-        ("PUT", "/retention"),
-        ("POST", "/retention/apply"),
-        # The server, what it is sent, and its clusters.
-        ("POST", "/shutdown"),
-        ("HEAD", "/packages/{digest}"),
-        ("PUT", "/packages/{digest}"),
-        ("POST", "/clusters/{name}/attach"),
-        ("POST", "/clusters/{name}/detach"),
-        ("PUT", "/projects/{name}"),
-        ("DELETE", "/projects/{name}"),
-    }
-)
 
 
 def visitor_of(request: Request, sessions: Sessions) -> Visitor:
@@ -106,37 +27,16 @@ def visitor_of(request: Request, sessions: Sessions) -> Visitor:
     )
 
 
-def right_for(method: str, path: str) -> Right | None:
-    """What a route asks of a visitor; None: it asks for the token. `path`: as routes are written.
+def caller_of_cookies(visitor: Visitor, accounts: Accounts) -> Caller | None:
+    """With whose rights a page asks: those of the user who opened it, as they are now.
 
-    A route that stands nowhere asks for the token.
+    None: nobody's, or the token by which it was opened is not valid any more.
     """
-    if not path.startswith(f"{API}/"):
-        return None
-    rest = path.removeprefix(API)
-    if method == "GET" and rest in LOOKS:
-        return Right.LOOK
-    return Right.ACT if (method, rest) in ACTS else None
-
-
-def is_opened(request: Request, sessions: Sessions) -> bool:
-    """The cookies of a request open what it asks for.
-
-    Raises:
-        UnauthorizedError: they are of a page that may look, and it asks to act.
-    """
-    visitor = visitor_of(request, sessions)
-    if not visitor.may_look:
-        return False
-    route = request.scope.get("route")
-    wanted = right_for(request.method, getattr(route, "path", ""))
-    if wanted is None:
-        return False
-    if visitor.right < wanted:
-        raise UnauthorizedError(
-            "this page may look and not act", hint="launcher open prints an address that may act"
-        )
-    return request.method == "GET" or is_of_a_page(request)
+    if visitor.token:
+        return accounts.caller_of(visitor.token)
+    if visitor.may_act:
+        return replace(OWNER, said=visitor.user)
+    return ONLOOKER if visitor.may_look else None
 
 
 def is_of_a_page(request: Request) -> bool:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header
 from pydantic import BaseModel
 
+from launcher.model.access import Action
 from launcher.server import planning
 from launcher.server.here import bound_here
-from launcher.server.routes.context import Answer, Here, must_be_user
+from launcher.server.masking import Mask
+from launcher.server.routes.context import Answer, Asks, Here, must_be_user
 from launcher.spec.judge import spec_from_data
 from launcher.views import as_json
 
@@ -26,16 +29,21 @@ class Draft(BaseModel):
 
 @router.post("/plan")
 def plan(
-    here: Here, draft: Draft, idempotency_key: Annotated[str | None, Header()] = None
+    here: Here, asks: Asks, draft: Draft, idempotency_key: Annotated[str | None, Header()] = None
 ) -> Answer:
     """What a submit would come to now. Nothing is stored or started."""
     control, embedded = here.control, here.settings.embedded
-    spec = bound_here(control, spec_from_data(draft.spec), embedded=embedded)
+    spec = spec_from_data(draft.spec)
+    asks.expect(Action.ACT, spec.project)
+    spec = bound_here(control, spec, embedded=embedded)
     made = planning.plan(
         control,
         spec,
-        user=draft.user or "unknown",
-        key=idempotency_key,
+        user=asks.by(draft.user, "unknown"),
+        key=asks.own_key(idempotency_key),
         python=draft.python if embedded else None,
+        within=asks.within,
     )
-    return Answer(as_json(made))
+    mask = Mask(control.store, asks.within)
+    preempts = tuple(mask.texts(made.preempts))
+    return Answer(as_json(replace(made, text=mask.text(made.text), preempts=preempts)))

@@ -7,8 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, Field
 
+from launcher.model.access import Caller
 from launcher.names import NAME
-from launcher.server.routes.context import LARGEST, Answer, Here, must_be_user
+from launcher.server.routes.context import LARGEST, Answer, Asks, Here, Services, must_be_user
 from launcher.views import as_json
 
 router = APIRouter(
@@ -31,23 +32,23 @@ class Change(BaseModel):
 
 
 @router.get("")
-def show(here: Here) -> Answer:
+def show(here: Here, asks: Asks) -> Answer:
     """Those that were set up, hold or want something, or held something once."""
-    return _shown(here)
+    return _shown(here, asks)
 
 
 @router.put("/{name}")
-def change(here: Here, name: _Name, change: Change) -> Answer:
+def change(here: Here, asks: Asks, name: _Name, change: Change) -> Answer:
     here.projects.change(name, change.model_dump(exclude_unset=True))
-    return _shown(here)
+    return _shown(here, asks)
 
 
 @router.delete("/{name}")
-def reset(here: Here, name: _Name) -> Answer:
+def reset(here: Here, asks: Asks, name: _Name) -> Answer:
     """No limits any more, weight 1."""
     here.projects.reset(name)
-    return _shown(here)
+    return _shown(here, asks)
 
 
-def _shown(here: Here) -> Answer:
-    return Answer({"projects": as_json(here.projects.all())})
+def _shown(here: Services, asks: Caller) -> Answer:
+    return Answer({"projects": as_json(here.projects.all(asks.within))})

@@ -8,9 +8,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
+from launcher.model.access import Action, Caller
 from launcher.model.states import TERMINAL, JobState
 from launcher.server import bulk
-from launcher.server.routes.context import Answer, Here, must_be_user
+from launcher.server.auditing import Note
+from launcher.server.routes.context import Answer, Asks, Here, Noted, Services, must_be_user
 from launcher.store import jobs
 from launcher.views import Outcome, Unended, as_json
 
@@ -24,10 +26,6 @@ class Order(BaseModel):
     force: bool = False
     """Of a cancellation: do not wait for the program's grace."""
 
-    @property
-    def by(self) -> str:
-        return self.user or "a user"
-
 
 class Prioritising(Order):
     priority: int = Field(ge=0, le=100, strict=True)
@@ -36,6 +34,7 @@ class Prioritising(Order):
 @router.get("")
 def list_unended(
     here: Here,
+    asks: Asks,
     state: Annotated[list[JobState] | None, Query()] = None,
     project: str | None = None,
     user: str | None = None,
@@ -43,33 +42,52 @@ def list_unended(
     """All jobs that wait or run, oldest first."""
     states = set(state or JobState) - TERMINAL
     with here.control.store.read() as tx:
-        found = jobs.unended(tx, states=states, project=project, user=user)
+        found = jobs.unended(tx, states=states, project=project, user=user, within=asks.within)
     shown = [Unended(job_id, state.value, of, by) for job_id, state, of, by in found]
     return Answer({"jobs": as_json(shown)})
 
 
 @router.post("/cancel")
-def cancel(here: Here, order: Order) -> Answer:
-    job_ids = bulk.resolve(here.control, order.jobs)
-    return _answer(bulk.cancel(here.control, job_ids, by=order.by, force=order.force))
+def cancel(here: Here, asks: Asks, noted: Noted, order: Order) -> Answer:
+    job_ids = _meant(here, asks, noted, order)
+    by = asks.by(order.user)
+    return _answer(bulk.cancel(here.control, job_ids, by=by, force=order.force))
 
 
 @router.post("/hold")
-def hold(here: Here, order: Order) -> Answer:
-    job_ids = bulk.resolve(here.control, order.jobs)
-    return _answer(bulk.hold(here.control, job_ids, by=order.by))
+def hold(here: Here, asks: Asks, noted: Noted, order: Order) -> Answer:
+    job_ids = _meant(here, asks, noted, order)
+    return _answer(bulk.hold(here.control, job_ids, by=asks.by(order.user)))
 
 
 @router.post("/release")
-def release(here: Here, order: Order) -> Answer:
-    job_ids = bulk.resolve(here.control, order.jobs)
-    return _answer(bulk.release(here.control, job_ids, by=order.by))
+def release(here: Here, asks: Asks, noted: Noted, order: Order) -> Answer:
+    job_ids = _meant(here, asks, noted, order)
+    return _answer(bulk.release(here.control, job_ids, by=asks.by(order.user)))
 
 
 @router.post("/priority")
-def set_priority(here: Here, order: Prioritising) -> Answer:
-    job_ids = bulk.resolve(here.control, order.jobs)
-    return _answer(bulk.set_priority(here.control, job_ids, order.priority, by=order.by))
+def set_priority(here: Here, asks: Asks, noted: Noted, order: Prioritising) -> Answer:
+    job_ids = _meant(here, asks, noted, order)
+    by = asks.by(order.user)
+    return _answer(bulk.set_priority(here.control, job_ids, order.priority, by=by))
+
+
+def _meant(here: Services, asks: Caller, noted: Note, order: Order) -> list[str]:
+    """The jobs that are named, all of which the caller may change.
+
+    Raises:
+        NotFoundError, ConflictError: every name that means none, or several.
+        ForbiddenError: one is of a project where the caller may only look.
+    """
+    job_ids = bulk.resolve(here.control, order.jobs, asks.within)
+    with here.control.store.read() as tx:
+        projects = set(jobs.projects_of(tx, job_ids).values())
+    noted.said = order.user
+    noted.of(job_ids, projects.pop() if len(projects) == 1 else "")
+    for project in sorted({noted.project, *projects} - {""}):
+        asks.expect(Action.ACT, project)
+    return job_ids
 
 
 def _answer(outcomes: Sequence[Outcome]) -> Answer:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
+from launcher.model.access import Action
 from launcher.model.states import JobState
 from launcher.server import bulk
-from launcher.server.routes.context import Answer, Here, must_be_user
+from launcher.server.masking import Mask
+from launcher.server.routes.context import Answer, Asks, Here, Noted, must_be_user
 from launcher.views import as_json
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"], dependencies=[Depends(must_be_user)])
@@ -30,9 +34,15 @@ def remove(here: Here, ref: str, dry_run: bool = False) -> Answer:
 
 
 @router.post("/prune")
-def prune(here: Here, asked: Pruning) -> Answer:
-    """Remove the jobs that ended so long ago."""
+def prune(here: Here, asks: Asks, noted: Noted, asked: Pruning) -> Answer:
+    """Remove the jobs that ended so long ago: of one project, or, for admins, of all."""
+    noted.project = asked.project or ""
+    asks.expect(Action.MANAGE, noted.project)
     removed = here.removing.prune(
         asked.older_than_s, project=asked.project, states=asked.states, dry_run=asked.dry_run
     )
-    return Answer(as_json(removed))
+    if not asked.dry_run:
+        noted.of([one.id for one in removed.jobs], noted.project)
+    mask = Mask(here.control.store, asks.within)
+    kept = tuple(replace(one, reason=mask.text(one.reason)) for one in removed.kept)
+    return Answer(as_json(replace(removed, kept=kept)))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
+from launcher.model.access import Action, Caller
 from launcher.model.retention import Rules
 from launcher.names import NAME
-from launcher.server.routes.context import Answer, Here, must_be_user
+from launcher.server.routes.context import Answer, Asks, Here, Noted, must_be_user
 from launcher.views import RetentionRule, as_json
 
 router = APIRouter(
@@ -29,13 +30,16 @@ class Asked(BaseModel):
 
 
 @router.get("")
-def show(here: Here) -> Answer:
-    return _shown(here.retaining.rules)
+def show(here: Here, asks: Asks) -> Answer:
+    """The server's rules, and those of projects that the caller may look at."""
+    return _shown(here.retaining.rules, asks)
 
 
 @router.put("")
-def change(here: Here, change: Change) -> Answer:
-    return _shown(here.retaining.set_rules(change.project, change.values, change.default))
+def change(here: Here, asks: Asks, noted: Noted, change: Change) -> Answer:
+    noted.of(change.project, change.project)
+    asks.expect(Action.MANAGE, change.project)
+    return _shown(here.retaining.set_rules(change.project, change.values, change.default), asks)
 
 
 @router.post("/apply")
@@ -44,6 +48,10 @@ def apply(here: Here, asked: Asked) -> Answer:
     return Answer({"expired": as_json(here.retaining.apply(dry_run=asked.dry_run))})
 
 
-def _shown(rules: Rules) -> Answer:
-    found = [RetentionRule(*key, value) for key, value in sorted(rules.values.items())]
+def _shown(rules: Rules, asks: Caller) -> Answer:
+    found = [
+        RetentionRule(*key, value)
+        for key, value in sorted(rules.values.items())
+        if asks.may(Action.LOOK, key[0])
+    ]
     return Answer({"rules": as_json(found)})

@@ -9,12 +9,15 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request
 
 from launcher.errors import SpecError
+from launcher.model.access import Action
 from launcher.model.secret import LARGEST
 from launcher.names import NAME
 from launcher.server.routes.context import (
     AgentsJob,
     Answer,
+    Asks,
     Here,
+    Noted,
     job_of_agent,
     message,
     must_be_user,
@@ -32,31 +35,45 @@ _Project = Annotated[str, Query(max_length=100)]
 
 
 @router.get("/secrets")
-def list_secrets(here: Here) -> Answer:
-    """Names, projects, who set them and when."""
-    return Answer({"secrets": as_json(here.secrets.all())})
+def list_secrets(here: Here, asks: Asks) -> Answer:
+    """Names, projects, who set them and when: those that jobs of the caller can name."""
+    asks.expect_anywhere(Action.ACT)
+    found = here.secrets.all()
+    seen = [one for one in found if not one.project or asks.may(Action.ACT, one.project)]
+    return Answer({"secrets": as_json(seen)})
 
 
 @router.put("/secrets/{name}")
 async def put(
-    request: Request, here: Here, name: _Name, project: _Project = "", user: str = ""
+    *,
+    request: Request,
+    here: Here,
+    asks: Asks,
+    noted: Noted,
+    name: _Name,
+    project: _Project = "",
+    user: str = "",
 ) -> Answer:
     """The body is the value, byte for byte: a fault of its shape would be answered with it."""
     _expect_project(project)
+    noted.said, noted.project = user, project
+    asks.expect(Action.ACT, project)
     value = bytearray()
     async for block in request.stream():
         value += block
         if len(value) > LARGEST:
             raise SpecError(f"the value of '{name}' has more than {LARGEST:,} bytes")
     is_new = await asyncio.to_thread(
-        here.secrets.put, name, bytes(value), project=project, user=user or "unknown"
+        here.secrets.put, name, bytes(value), project=project, user=asks.by(user, "unknown")
     )
     return Answer({"new": is_new}, status_code=201 if is_new else 200)
 
 
 @router.delete("/secrets/{name}")
-def remove(here: Here, name: _Name, project: _Project = "") -> Answer:
+def remove(here: Here, asks: Asks, noted: Noted, name: _Name, project: _Project = "") -> Answer:
     """Answers with the jobs that have not ended and lack it from now on."""
+    noted.project = project
+    asks.expect(Action.ACT, project)
     return Answer({"jobs": here.secrets.remove(name, project=project)})
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fastapi import APIRouter, BackgroundTasks, Depends
 
 from launcher import __version__
 from launcher.errors import ConflictError
-from launcher.server.routes.context import Answer, Here, must_be_user
+from launcher.server.routes.context import Answer, Asks, Here, must_be_user
 from launcher.views import as_json
 
 open_router = APIRouter(prefix="/api/v1", tags=["server"])
@@ -20,8 +22,13 @@ async def health(here: Here) -> Answer:
 
 
 @router.get("/server")
-def server(here: Here) -> Answer:
-    return Answer(as_json(here.showing.server()))
+def server(here: Here, asks: Asks) -> Answer:
+    """What runs where; what names jobs of all projects is for who may look at all."""
+    seen = here.showing.server()
+    if asks.within is not None:
+        clusters = tuple(replace(one, orphans=()) for one in seen.clusters)
+        seen = replace(seen, clusters=clusters, state_dir="")
+    return Answer(as_json(seen))
 
 
 @router.post("/shutdown", status_code=202)

@@ -17,6 +17,7 @@ from launcher.server.routes.context import (
     LONGEST_WAIT_S,
     AgentsJob,
     Answer,
+    Asks,
     Count,
     Here,
     Wait,
@@ -64,7 +65,7 @@ class Steering(BaseModel):
 
 
 @router.post("/jobs/{ref}/exec", status_code=201)
-async def begin(here: Here, ref: str, command: Command) -> Answer:
+async def begin(here: Here, asks: Asks, ref: str, command: Command) -> Answer:
     """Run a command beside a rank; `id` names it in the requests that follow."""
     if sum(map(len, command.argv)) > _LONGEST_COMMAND:
         raise SpecError(
@@ -74,11 +75,12 @@ async def begin(here: Here, ref: str, command: Command) -> Answer:
     if any("\0" in word for word in (*command.argv, command.term)):
         raise SpecError("the command has a NUL character in it")
     job_id = await asyncio.to_thread(here.control.resolve, ref)
-    wish = Wish(**command.model_dump() | {"argv": tuple(command.argv)})
-    visit = await here.visits.begin(job_id, wish)
+    told = {"argv": tuple(command.argv), "user": asks.by(command.user)}
+    visit = await here.visits.begin(job_id, Wish(**command.model_dump() | told))
+    visit.caller = asks.name
     place = visit.place
-    told = {"id": visit.id, "job": job_id, "attempt": place.attempt, "rank": place.rank}
-    return Answer(told | {"node": place.index}, status_code=201)
+    shown = {"id": visit.id, "job": job_id, "attempt": place.attempt, "rank": place.rank}
+    return Answer(shown | {"node": place.index}, status_code=201)
 
 
 @router.get("/exec/{identity}/output")

@@ -88,6 +88,7 @@ jobs = Table(
     Index(None, "from_checkpoint"),
     Index(None, "array_id", "array_waits", "state"),
     Index(None, "project", "state"),
+    Index(None, "code"),
 )
 
 awaited = Table(

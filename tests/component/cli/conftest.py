@@ -9,6 +9,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
+from launcher.spec.jobspec import JobSpec
+
 
 class FakeServer:
     """What it knows is public; `requests` tells what was asked."""
@@ -20,6 +22,7 @@ class FakeServer:
         self.events = []
         self.logs = {}
         self.series = []
+        self.summaries, self.curves = [], []
         self.checkpoints = []
         self.outputs = []
         self.files = {}
@@ -103,9 +106,9 @@ class FakeServer:
     def _submit(self, request, key):
         if key in self.keys:
             return 200, self.jobs[self.keys[key]], {}
-        name = request["spec"]["name"]
-        job = self.add_job(f"{name}-{len(self.jobs) + 1:06}", "QUEUED", spec=request["spec"])
-        job |= {"user": request["user"], "workers": request["spec"]["resources"]["workers"]}
+        spec = JobSpec.model_validate(request["spec"]).model_dump(mode="json")
+        job = self.add_job(f"{spec['name']}-{len(self.jobs) + 1:06}", "QUEUED", spec=spec)
+        job |= {"user": request["user"], "workers": spec["resources"]["workers"]}
         self.keys[key] = job["id"]
         return 201, job, {}
 
@@ -172,6 +175,8 @@ class FakeServer:
             "why": {"text": "needs 4 GPUs, 2 are free"},
             "events": {"events": self.events},
             "metrics": {"series": self.series},
+            "summaries": {"summaries": self.summaries},
+            "curves": {"curves": self.curves},
             "checkpoints": {"checkpoints": self.checkpoints},
             "outputs": {"outputs": self.outputs},
             "logs": {"streams": streams},

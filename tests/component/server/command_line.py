@@ -37,34 +37,38 @@ class CommandLines:
             "SHELL": "/bin/tcsh",
         }
 
-    def say(self, line):
+    def say(self, line, typed=""):
         """What it writes to stderr, or to stdout if that is all, and its exit code, as lines.
 
-        The folder is HERE in it.
+        The folder is HERE in it. `typed`: comes by stdin.
         """
+        out, err, code = self.run(line, typed)
+        return [*(err or out).replace(str(self.folder), "HERE").splitlines(), f"exit {code}"]
+
+    def run(self, line, typed=""):
+        """Its stdout, stderr and exit code."""
         given, words = dict(self._environment), shlex.split(line)
         while _ASSIGNMENT.fullmatch(words[0]):
             name, _, given[name] = words.pop(0).partition("=")
         assert words.pop(0) == "launcher", line
         out, err = io.StringIO(), io.StringIO()
         with (
-            self._surrounded(given),
+            self._surrounded(given, typed),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
         ):
             code = call(words)
-        told = err.getvalue() or out.getvalue()
-        return [*told.replace(str(self.folder), "HERE").splitlines(), f"exit {code}"]
+        return out.getvalue(), err.getvalue(), code
 
     @contextlib.contextmanager
-    def _surrounded(self, environment):
+    def _surrounded(self, environment, typed):
         with pytest.MonkeyPatch.context() as patch:
             for name in _UNSET:
                 patch.delenv(name, raising=False)
             for name, value in environment.items():
                 patch.setenv(name, value)
             patch.chdir(self.folder)
-            patch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO()))
+            patch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(typed.encode())))
             patch.setattr("launcher.address.Connection", self._connection)
             yield
 

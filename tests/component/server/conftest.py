@@ -13,7 +13,6 @@ from sqlalchemy import Engine, event
 from launcher.server.app import life_of, make_app
 from launcher.server.floor import Floor
 from launcher.server.settings import Settings
-from launcher.store import open_store
 
 
 @pytest.fixture(scope="session")
@@ -40,9 +39,9 @@ class Granted(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def routes(fresh_state):
+def routes(fresh_state, open_unsynced):
     """An application that answers for those of all tests: its routes take long to build."""
-    with contextlib.closing(open_store(fresh_state)) as store:
+    with contextlib.closing(open_unsynced(fresh_state)) as store:
         return make_app(store, Settings(fresh_state, "", ""), Floor())
 
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from players import API, TOKEN, bearer
 
-from launcher.server.routes.opened import ACTS, LOOKS, TOKEN_ALONE
+from launcher.server.access import TABLE, Audience
 from launcher.server.sessions import CODE_LASTS_S, SESSION_LASTS_S, Right, Sessions
 
 HERE = "127.0.0.1:80"
@@ -59,27 +59,27 @@ def routes(server):
 
 def plain(path):
     """As the description writes it: without the converters of our routes."""
-    return re.sub(r":path\}", "}", path)
+    return re.sub(r":path\}", "}", path).removeprefix(API)
 
 
-def test_of_every_route_somebody_decided_who_may_ask_it(server):
-    told = set(routes(server))
-    looks = {("GET", plain(path)) for path in LOOKS}
-    acts, closed = ({(method, plain(path)) for method, path in of} for of in (ACTS, TOKEN_ALONE))
-    assert told == looks | acts | closed
-    assert len(told) == len(looks) + len(acts) + len(closed)
+def opened_by(right):
+    """(method, path) of what cookies of that right open, and no lesser ones."""
+    return {
+        (method, plain(path))
+        for (method, path), rule in TABLE.items()
+        if rule.audience is Audience.USERS and rule.cookie is right
+    }
 
 
 def test_the_viewing_key_changes_nothing_and_shows_what_is_listed(server, looks):
     for method, path in routes(server):
-        shows = method == "GET" and path in {plain(one) for one in LOOKS}
+        shows = (method, path) in opened_by(Right.LOOK)
         reply = asked(server, method, path, looks | OF_A_PAGE)
         assert (reply != 401) == shows, (method, path)
 
 
 def test_a_session_opens_what_is_listed_and_changes_only_from_a_page(server, acts):
-    listed = {(method, plain(path)) for method, path in ACTS}
-    listed |= {("GET", plain(path)) for path in LOOKS}
+    listed = opened_by(Right.LOOK) | opened_by(Right.ACT)
     for method, path in routes(server):
         assert (asked(server, method, path, acts | OF_A_PAGE) != 401) == ((method, path) in listed)
         bare = asked(server, method, path, acts)

@@ -9,39 +9,38 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from launcher.server.floorplan import Floorplan, floorplan
-from launcher.server.occupancy import occupancy
-from launcher.server.routes.context import Here, Services
-from launcher.server.routes.pages import entrance, page
+from launcher.server.occupancy import held_by, occupancy
+from launcher.server.routes.context import Asks, Here, Services
+from launcher.server.routes.pages import page
+from launcher.store.jobs import Within
 
 router = APIRouter()
 _MOST_CELLS = 64
 
 
 @router.get("/cluster")
-def cluster_page(request: Request, here: Here) -> Response:
-    if (answer := entrance.in_place_of(request, here)) is not None:
-        return answer
+def cluster_page(request: Request, here: Here, asks: Asks) -> Response:
     template = "_cluster.html" if page.is_part(request) else "cluster.html"
-    return page.answer(request, here, template, _seen(here))
+    return page.answer(request, here, template, _seen(here, asks.within))
 
 
-def _seen(here: Services) -> dict[str, Any]:
-    seen = occupancy(here.control)
-    plans = _plans(here)
+def _seen(here: Services, within: Within) -> dict[str, Any]:
+    seen = occupancy(here.control, within)
+    plans = _plans(here, within)
     return {
         "plans": plans,
         "hues": here.palette.of(one.holder.job for plan in plans for one in plan.tenants),
         "gaps": _gaps,
         "waiting": seen.waiting,
         "more": seen.more,
-        "projects": here.projects.all(),
+        "projects": here.projects.all(within),
         "disk": here.gauge.read(),
     }
 
 
-def _plans(here: Services) -> list[Floorplan]:
+def _plans(here: Services, within: Within) -> list[Floorplan]:
     books, clusters = here.control.books, here.control.floor.clusters()
-    return [floorplan(one, books.held_on(one.name)) for one in clusters]
+    return [floorplan(one, held_by(books.held_on(one.name), within)) for one in clusters]
 
 
 @cache

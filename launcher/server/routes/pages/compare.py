@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import Annotated, Any
 
@@ -11,10 +10,13 @@ from fastapi.responses import Response
 
 from launcher.comparing import Compared, rows
 from launcher.errors import LauncherError
+from launcher.model.access import Caller
 from launcher.server.curving import Curving
-from launcher.server.routes.context import Here, Services
-from launcher.server.routes.pages import entrance, page
-from launcher.views import JobView, Series
+from launcher.server.masking import Mask
+from launcher.server.routes.context import Asks, Here, Services
+from launcher.server.routes.pages import page
+from launcher.views import JobView
+from launcher.views_curves import SeriesView, SummaryView
 
 router = APIRouter()
 MOST = 40
@@ -27,45 +29,45 @@ _SERIES = 2000
 def compare_page(
     request: Request,
     here: Here,
+    asks: Asks,
     job: Annotated[list[str] | None, Query()] = None,
     jobs: str = "",
 ) -> Response:
     """`job=A&job=B`, or `jobs=A,B`."""
-    if (answer := entrance.in_place_of(request, here)) is not None:
-        return answer
-    found, problems = _found(here, [*(job or ()), *jobs.split(",")])
+    found, problems = _found(here, asks, [*(job or ()), *jobs.split(",")])
     data: dict[str, Any] = {
         "compared": found,
         "problems": problems,
-        "rows": rows([Compared(one, _last_points(here, one.id)) for one in found]) if found else [],
+        "rows": rows([Compared(one, _last_values(here, one.id)) for one in found]) if found else [],
         "began": {one.id: _began(one) for one in found},
     }
     return page.answer(request, here, "compare.html", data)
 
 
-def _found(here: Services, refs: Iterable[str]) -> tuple[list[JobView], list[str]]:
+def _found(here: Services, asks: Caller, refs: Iterable[str]) -> tuple[list[JobView], list[str]]:
     """The jobs that are meant, each once, and what is wrong with the others."""
     found: dict[str, JobView] = {}
     problems: list[str] = []
     for ref in dict.fromkeys(text.strip() for text in refs if text.strip()):
         try:
-            job_id = here.control.resolve(ref)
+            job_id = here.control.resolve(ref, asks.within)
             if job_id not in found and len(found) < MOST:
                 found[job_id] = here.showing.job(job_id)
             elif job_id not in found:
                 problems.append(f"{ref}: more than {MOST} jobs are not shown on one page")
         except LauncherError as error:
             problems.append(error.message)
-    return list(found.values()), problems
+    return Mask(here.control.store, asks.within).views(found.values()), problems
 
 
-def _last_points(here: Services, job_id: str) -> tuple[Series, ...]:
-    """The newest value of each series: what a table says needs no more, and costs no points."""
+def _last_values(here: Services, job_id: str) -> tuple[SummaryView, ...]:
+    """The newest value of each name: what a table of many jobs says costs no points."""
     known = Curving(here.control).series(job_id, "reported")[:_SERIES]
+    lowest: dict[str, SeriesView] = {}
+    for one in known:
+        lowest.setdefault(one.name, one)
     return tuple(
-        Series(one.name, one.rank, ((one.last_step, float(one.last_value), math.nan, 1),))
-        for one in known
-        if one.last_value is not None
+        SummaryView(one.name, one.rank, one.count, last=one.last_value) for one in lowest.values()
     )
 
 

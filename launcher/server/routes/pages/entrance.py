@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel
 
-from launcher.server.routes.context import Answer, Here, Services, must_be_user
+from launcher.server.routes.context import Answer, Asks, Here, Services, must_be_user
 from launcher.server.routes.opened import visitor_of
 from launcher.server.routes.pages import page
 from launcher.server.sessions import CODE_LASTS_S, SESSION_LASTS_S
@@ -24,10 +24,13 @@ class CodeWish(BaseModel):
 
 
 @api_router.post("/page-codes", status_code=201)
-def new_code(here: Here, wish: CodeWish) -> Answer:
-    """A path of this server that opens a page which may act: once, within a minute."""
-    where = f"/jobs/{here.control.resolve(wish.job)}" if wish.job else "/"
-    code = here.sessions.new_code(wish.user or "a user")
+def new_code(here: Here, asks: Asks, wish: CodeWish) -> Answer:
+    """A path of this server that opens a page which may act: once, within a minute.
+
+    The page has the rights of who asks for it, for as long as the token that was sent is valid.
+    """
+    where = f"/jobs/{here.control.resolve(wish.job, asks.within)}" if wish.job else "/"
+    code = here.sessions.new_code(asks.by(wish.user), asks.token)
     path = f"/open?code={code}&to={where}"
     return Answer({"path": path, "lasts_s": CODE_LASTS_S}, status_code=201)
 
@@ -35,7 +38,7 @@ def new_code(here: Here, wish: CodeWish) -> Answer:
 @api_router.get("/visitor")
 def who(request: Request, here: Here) -> Answer:
     """What the cookies of a page let it do, and by whose name."""
-    visitor = visitor_of(request, here.sessions)
+    visitor = page.visitor(request, here)
     return Answer({"may_act": visitor.may_act, "user": visitor.user})
 
 
@@ -53,7 +56,8 @@ def open_(request: Request, here: Here, code: str = "", to: str = "/") -> Respon
     to = to if to.startswith("/") and not to.startswith(("//", "/\\")) else "/"
     answer = page.opening(request, here, to)
     _keep(answer, here, here.sessions.session_cookie, session, SESSION_LASTS_S)
-    _keep(answer, here, here.sessions.viewing_cookie, here.settings.page_key)
+    if not here.accounts.has_users:
+        _keep(answer, here, here.sessions.viewing_cookie, here.settings.page_key)
     return answer
 
 
@@ -66,6 +70,9 @@ def in_place_of(request: Request, here: Services) -> Response | None:
     if given is None:
         may_look = visitor_of(request, here.sessions).may_look
         return None if may_look else page.closed(request, here)
+    if here.accounts.has_users:
+        told = "This server has users: its addresses hold no keys that open pages of others."
+        return page.closed(request, here, told)
     if not here.sessions.opens(given):
         return page.closed(request, here, "The key in this address is of another server or token.")
     rest = request.url.remove_query_params("key")

@@ -9,11 +9,12 @@ from fastapi.responses import FileResponse, Response
 
 from launcher.errors import LauncherError, NotFoundError
 from launcher.server import showing
+from launcher.server.masking import Mask
 from launcher.server.pictures import is_named_like_a_picture, type_of_picture
-from launcher.server.routes.context import Here, Number, Services
+from launcher.server.routes.context import Asks, Here, Number, Services
 from launcher.server.routes.cursor import Cursor
 from launcher.server.routes.outputs import FOREIGN
-from launcher.server.routes.pages import entrance, page
+from launcher.server.routes.pages import page
 from launcher.server.timeline import KINDS, Commit, Moment, timeline
 from launcher.spec.again import differences
 from launcher.spec.dump import to_yaml
@@ -33,30 +34,28 @@ _FOR_LONG = "private, max-age=31536000, immutable"
 
 
 @router.get("/jobs/{ref}")
-def job_page(request: Request, here: Here, ref: str) -> Response:
+def job_page(request: Request, here: Here, asks: Asks, ref: str) -> Response:
     """All of it, or, for a script, what changes while a job runs."""
-    if (answer := entrance.in_place_of(request, here)) is not None:
-        return answer
     try:
         job = here.showing.job(here.control.resolve(ref))
     except LauncherError as error:
         return page.failed(request, here, error)
-    told = _changing(here, job)
+    mask = Mask(here.control.store, asks.within)
+    job = mask.view(job)
+    told = _changing(here, job, mask)
     if page.is_part(request):
         return page.answer(request, here, "_job_parts.html", told)
     return page.answer(request, here, "job.html", told | _standing(here, job))
 
 
 @router.get("/jobs/{ref}/diff")
-def job_diff(request: Request, here: Here, ref: str, other: str = "") -> Response:
+def job_diff(request: Request, here: Here, asks: Asks, ref: str, other: str = "") -> Response:
     """In what the spec and the code of a job differ from those of another one."""
-    if (answer := entrance.in_place_of(request, here)) is not None:
-        return answer
     data: dict[str, Any] = {"other": None, "problem": "", "changes": []}
     try:
         job_id = here.control.resolve(ref)
         if other.strip():
-            other_id = here.control.resolve(other.strip())
+            other_id = here.control.resolve(other.strip(), asks.within)
             with here.control.store.read() as tx:
                 own, theirs = here.control.get(tx, job_id), here.control.get(tx, other_id)
             data["job"], data["other"] = own, theirs
@@ -69,8 +68,6 @@ def job_diff(request: Request, here: Here, ref: str, other: str = "") -> Respons
 @router.get("/jobs/{ref}/outputs/{rank}/picture/{path:path}")
 def picture(request: Request, here: Here, ref: str, rank: Number, path: str) -> Response:
     """An output that is a picture by what it holds: the only one that a browser may show here."""
-    if (answer := entrance.in_place_of(request, here)) is not None:
-        return answer
     job_id = here.control.resolve(ref)
     with here.control.store.read() as tx:
         found = outputs.get(tx, job_id, rank, path)
@@ -85,11 +82,11 @@ def picture(request: Request, here: Here, ref: str, rank: Number, path: str) -> 
     return FileResponse(file, media_type=kind, headers=headers)
 
 
-def _changing(here: Services, job: JobView) -> dict[str, Any]:
+def _changing(here: Services, job: JobView, mask: Mask) -> dict[str, Any]:
     """What changes while a job lives."""
     with here.control.store.read() as tx:
-        told = events.last(tx, job.id, _EVENTS)
-        moments = events.of_kinds(tx, job.id, KINDS, _MOMENTS)
+        told = mask.events(events.last(tx, job.id, _EVENTS))
+        moments = mask.events(events.of_kinds(tx, job.id, KINDS, _MOMENTS))
         commits = checkpoints.commits(tx, job.id, _COMMITS)
         kept = [showing.checkpoint(one) for one in checkpoints.list_(tx, job.id)[-_CHECKPOINTS:]]
         files = outputs.list_(tx, job.id)
@@ -125,6 +122,7 @@ def _standing(here: Services, job: JobView) -> dict[str, Any]:
         own = here.control.get(tx, job.id)
         saved = checkpoints.commits(tx, job.id, 1)
         cursor = Cursor(events.newest(tx, job.id), saved[-1].id if saved else 0)
+        has_log = bool(here.control.store.logs.streams(tx, job.id))
     with here.control.store.metrics.reading(job.id) as reading:
         cursor.batch = reading.newest_batch()
     return {
@@ -132,4 +130,5 @@ def _standing(here: Services, job: JobView) -> dict[str, Any]:
         "code": own.code,
         "lock": own.policy.lock,
         "cursor": cursor.text(),
+        "has_log": has_log,
     }

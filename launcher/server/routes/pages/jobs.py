@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
+from launcher.model.access import Caller
 from launcher.model.job import Job
 from launcher.model.states import ACTIVE, JobState
-from launcher.server.routes.context import Here, Services
-from launcher.server.routes.pages import entrance, page
+from launcher.server.masking import Mask
+from launcher.server.routes.context import Asks, Here, Services
+from launcher.server.routes.pages import page
 from launcher.store import listing
 from launcher.store.listing import Wanted
 from launcher.views import JobView
@@ -104,6 +106,7 @@ def jobs_page(
     *,
     request: Request,
     here: Here,
+    asks: Asks,
     state: _Text = "",
     project: _Text = "",
     user: _Text = "",
@@ -112,14 +115,13 @@ def jobs_page(
     sort: _Text = _NEWEST,
     page_number: Annotated[str, Query(alias="page")] = "",
 ) -> Response:
-    if (answer := entrance.in_place_of(request, here)) is not None:
-        return answer
     known = state if state in GROUPS else ""
     order = sort if sort.removeprefix("-") in listing.ORDERS else _NEWEST
     asked = Asked(known, project, user, cluster, q.strip(), order, _page(page_number))
     if page.is_part(request):
-        return page.answer(request, here, "_jobs.html", _table(here, asked))
-    return page.answer(request, here, "jobs.html", _table(here, asked) | _choices(here))
+        return page.answer(request, here, "_jobs.html", _table(here, asks, asked))
+    told = _table(here, asks, asked) | _choices(here, asks)
+    return page.answer(request, here, "jobs.html", told)
 
 
 def _page(text: str) -> int:
@@ -127,16 +129,17 @@ def _page(text: str) -> int:
     return min(max(int(text), 1), _LARGEST_PAGE) if is_number else 1
 
 
-def _table(here: Services, asked: Asked) -> dict[str, Any]:
+def _table(here: Services, asks: Caller, asked: Asked) -> dict[str, Any]:
+    wanted = replace(asked.wanted, within=asks.within)
     with here.control.store.read() as tx:
-        by_state = listing.count(tx, asked.wanted)
+        by_state = listing.count(tx, wanted)
         states = asked.wanted.states or JobState
         total = sum(by_state[state] for state in states)
         last = max(math.ceil(total / _ON_A_PAGE), 1)
         number = min(asked.page, last)
         found = listing.page(
             tx,
-            asked.wanted,
+            wanted,
             order=asked.sort.removeprefix("-"),
             descending=asked.sort.startswith("-"),
             offset=(number - 1) * _ON_A_PAGE,
@@ -146,7 +149,7 @@ def _table(here: Services, asked: Asked) -> dict[str, Any]:
     counts = {name: sum(by_state[state] for state in of) for name, of in GROUPS.items()}
     return {
         "asked": asked,
-        "rows": list(_rows(here, found)),
+        "rows": list(_rows(here, asks, found)),
         "counts": {"": sum(by_state.values())} | counts,
         "total": total,
         "number": number,
@@ -156,9 +159,10 @@ def _table(here: Services, asked: Asked) -> dict[str, Any]:
     }
 
 
-def _rows(here: Services, found: list[Job]) -> Iterable[Row]:
+def _rows(here: Services, asks: Caller, found: list[Job]) -> Iterable[Row]:
     mains = here.control.store.metrics.main_series([job.id for job in found])
-    for job, view in zip(found, here.showing.jobs(found), strict=True):
+    shown = Mask(here.control.store, asks.within).views(here.showing.jobs(found))
+    for job, view in zip(found, shown, strict=True):
         attempt, main = job.attempt, mains.get(job.id)
         began = (attempt.started_at or attempt.granted_at) if attempt else None
         lasted_s = job.ended_at - began if job.ended_at is not None and began is not None else None
@@ -168,9 +172,9 @@ def _rows(here: Services, found: list[Job]) -> Iterable[Row]:
         yield Row(view, since, lasted_s, metric)
 
 
-def _choices(here: Services) -> dict[str, Any]:
+def _choices(here: Services, asks: Caller) -> dict[str, Any]:
     """What can be chosen in the form."""
     with here.control.store.read() as tx:
-        projects, users = listing.projects_and_users(tx)
+        projects, users = listing.projects_and_users(tx, asks.within)
     clusters = [one.name for one in here.control.floor.clusters()]
     return {"projects": projects, "users": users, "clusters": sorted(clusters)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ from markupsafe import Markup
 
 from launcher import __version__
 from launcher.errors import LauncherError
+from launcher.model.access import Action, Caller
+from launcher.server.access import CALLER
 from launcher.server.routes.context import Services
 from launcher.server.routes.errors import status_of
 from launcher.server.routes.opened import visitor_of
 from launcher.server.routes.pages.assets import address_of
-from launcher.server.sessions import Visitor
+from launcher.server.sessions import Right, Visitor
 from launcher.units import format_duration, format_size
 
 POLICY = (
@@ -48,7 +51,7 @@ def answer(
         data: what it shows.
         status: of the answer.
     """
-    told = {"visitor": visitor_of(request, here.sessions), "server": _about(here)}
+    told = {"visitor": visitor(request, here, data.get("job")), "server": _about(here)}
     return _rendered(request, here, template, told | data, status)
 
 
@@ -79,6 +82,17 @@ def _rendered(
 ) -> Response:
     told = {"now": here.control.clock()} | data
     return _templates.TemplateResponse(request, template, told, headers=HEADERS, status_code=status)
+
+
+def visitor(request: Request, here: Services, job: Any = None) -> Visitor:
+    """Who looks, and whether buttons are of any use to them: of this job, or of any at all."""
+    found = visitor_of(request, here.sessions)
+    caller: Caller | None = request.scope.get(CALLER)
+    if caller is None or not found.may_act:
+        return found
+    projects = list(caller.roles) if job is None else [job.project]
+    acts = caller.is_admin or any(caller.may(Action.ACT, one) for one in projects)
+    return replace(found, user=caller.by(), right=Right.ACT if acts else Right.LOOK)
 
 
 def _about(here: Services) -> dict[str, Any]:
