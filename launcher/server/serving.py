@@ -10,12 +10,11 @@ from pathlib import Path
 from sqlalchemy import select
 from starlette.types import ASGIApp
 
+from launcher.errors import LauncherError
 from launcher.server.app import life_of, make_app
 from launcher.server.floor import Floor
 from launcher.server.heart import Heart
-from launcher.server.passing import Passing
 from launcher.server.probes import Probes
-from launcher.server.replica import Replica
 from launcher.server.settings import Settings
 from launcher.store import Store, dialect, tables
 from launcher.store.database import Database
@@ -47,7 +46,16 @@ def among_others(
         new_floor: makes what a lead knows of its clusters.
         database_url: of that database.
         trusted: certificates by which the servers know each other, where they speak TLS.
+
+    Raises:
+        LauncherError: what passes requests on is not installed.
     """
+    try:
+        from launcher.server.passing import Passing
+        from launcher.server.replica import Replica
+    except ModuleNotFoundError as error:  # a server alone needs nothing of it
+        hint = "pip install 'trainlaunch[postgresql]' beside the server"
+        raise LauncherError(f"several servers need {error.name}", hint=hint) from error
     app = make_app(store, settings, new_floor())
     # Connections of its own: those of all others may be waited for.
     beat = Database(dialect.postgresql_engine(database_url, size=2), settings.state_dir)

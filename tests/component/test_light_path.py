@@ -82,3 +82,15 @@ def test_help_imports_no_command(imported):
         "launcher.cli._commands",
         "launcher.cli._usage",
     }
+
+
+def test_a_server_alone_starts_without_what_only_several_or_kubernetes_need():
+    """An attached cluster's head, or `pip install trainlaunch[server]`, has none of it."""
+    probe = (
+        "import sys; sys.modules |= dict.fromkeys(('httpcore', 'psycopg', 'kubernetes'))\n"
+        "import launcher.server.main, launcher.server.serving, launcher.server.app"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", probe], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
