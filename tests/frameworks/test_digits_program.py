@@ -93,7 +93,8 @@ def final_weights(checkpoints: Path) -> dict[str, torch.Tensor]:
     return weights
 
 
-@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
+@pytest.mark.slow  # tests/integration/test_torch.py has the quick form
+@pytest.mark.parametrize("workers", [1, 2])
 def test_it_learns_and_a_stopped_and_resumed_run_ends_with_the_same_weights(
     workers: int, tmp_path: Path
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 from keras_resume import assert_resumes_exactly
 
 
+@pytest.mark.slow
 def test_on_jax_two_workers_end_equal_and_resume_exactly(tmp_path: Path) -> None:
     assert_resumes_exactly(tmp_path, "jax", 2, ["whole", "broken"], has_all_figures=True)
 

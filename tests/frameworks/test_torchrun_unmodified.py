@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import machine
+import pytest
 from stack import Stack
 
 JOB = Path(__file__).parents[2] / "jobs" / "torchrun-unmodified"
@@ -33,6 +34,7 @@ def test_a_killed_program_goes_on_from_what_it_saved_by_itself(stack: Stack) -> 
     assert [output.path for output in stack.client.outputs(job)] == ["snapshot.pt"]
 
 
+@pytest.mark.slow
 def test_torchrun_itself_runs_the_same_file(tmp_path: Path) -> None:
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     command = [*torchrun, "--nproc-per-node", "2", str(JOB / "train.py")]

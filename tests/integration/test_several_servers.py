@@ -119,7 +119,9 @@ def test_a_leader_that_was_paused_wakes_and_changes_nothing(
     assert len(training.end().attempts) == 1
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT])
+@pytest.mark.parametrize(
+    "how", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGQUIT]
+)
 def test_the_database_restarts_and_the_training_goes_on(
     stack: SeveralServers, training: Training, postgresql: OwnPostgreSQL, how: signal.Signals
 ) -> None:
@@ -134,6 +136,7 @@ def test_the_database_restarts_and_the_training_goes_on(
     assert len(training.end().attempts) == 1
 
 
+@pytest.mark.slow
 def test_a_leader_that_is_told_to_end_hands_over_at_once(stack: SeveralServers) -> None:
     other, begun = stack.follower, time.monotonic()
     stack.leader.kill(signal.SIGTERM)

@@ -144,6 +144,7 @@ def test_a_job_trains_on_while_server_and_executor_are_upgraded(
     assert_every_point_once(stack.client, job, diary)
 
 
+@pytest.mark.slow  # tests/unit/spec/test_stored.py has what differs
 def test_a_client_of_the_release_before_works_with_a_newer_server(
     stack: Stack, previous: Release, coming: Release
 ) -> None:
