@@ -10,7 +10,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class StragglerView:
-    """A rank that is slower than the others. `factor`: times the gang's step time, at the mark."""
+    """A rank that is slower than the others.
+
+    `factor`: when it was marked it was done with a step after so many times the gang's step time,
+    be it that its steps take longer or that it reports them later.
+    """
 
     rank: int
     node: str = ""

@@ -187,5 +187,5 @@ def _saved(stored: checkpoints.StoredCheckpoint) -> MarkView:
 
 def _slow(slow: Straggler, attempt: int) -> MarkView:
     where = f"rank {slow.rank} on {slow.node}" if slow.node else f"rank {slow.rank}"
-    text = f"{where} is slow: {slow.factor:.2g} times the gang's step time"
+    text = f"{where} is slow: done with a step after {slow.factor:.2g} times the gang's step time"
     return MarkView("straggler", slow.step, slow.since, attempt, text, slow.rank)

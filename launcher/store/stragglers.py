@@ -13,7 +13,7 @@ from launcher.store.tables import stragglers as _stragglers
 
 @dataclass(frozen=True)
 class Straggler:
-    """`since`: by the server's clock. `factor`: how many times the gang's step time it took."""
+    """`since`: by the server's clock. `factor`: as `launcher.views` tells it."""
 
     rank: int
     node: str

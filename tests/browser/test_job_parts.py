@@ -172,7 +172,7 @@ def test_a_slow_rank_is_named_in_the_head_and_marked_where_step_times_are_drawn(
     for rank, step_s in ((0, 1.0), (1, 2.0)):
         gang.points(range(10, 40), rank=rank, step_s=step_s, loss=1.0)
     expect(page.locator("#job-head .job-warning")).to_contain_text(
-        re.compile(r"rank 1 on node-\d is slow: (1\.[5-9]|2) times the gang's step time")
+        re.compile(r"rank 1 on node-\d is slow: done with a step after (1\.[5-9]|2) times")
     )
     expect(chart.locator(".legend-item[data-slow]")).to_contain_text("rank 1")
     expect(chart.locator(".chart-note")).to_contain_text("slow: rank 1")
