@@ -156,6 +156,7 @@ class AgentCore:
             lost_peers=tuple(sorted(self._lost_peers)),
             notes=tuple(self._notes),
             seen=seen,
+            leaving=self.state.leaving,
         )
 
     def note(self, text: str, *, warning: bool = False) -> None:
@@ -241,7 +242,8 @@ class AgentCore:
         # Fresh ones for every attempt: what is left of the last one may still talk to its own.
         ports = tuple(self._reserve_port() for _ in range(self.node.ranks * self._ranks_listen))
         node = replace(self.node, ports=ports)
-        self.state = NodeState(self.index, attempt, "preparing", node=node)
+        leaving = self.state.leaving
+        self.state = NodeState(self.index, attempt, "preparing", node=node, leaving=leaving)
         self._actions.append(Prepare(attempt, resume))
         if self.leader:
             self.leader.begin(self.job_id, attempt)
@@ -269,6 +271,12 @@ class AgentCore:
         self._burn_unstarted()
 
     # --- from this node --------------------------------------------------------------------------
+
+    def leaves(self, why: str, now: float) -> None:
+        """The node is about to go, for good: `why` names it and tells the reason."""
+        if not self.state.leaving:
+            self.state = replace(self.state, leaving=why)
+        self._follow(now)
 
     def environment_ready(self, attempt: int, now: float) -> None:
         """What runs the ranks is in place; it stays so as long as this agent lives."""

@@ -45,13 +45,27 @@ def environments_root() -> Path:
     return _below_spool_root("environments")
 
 
-def _below_spool_root(*parts: str) -> Path:
+def spool_base() -> Path:
+    """The folder of all that is ours on this node, made if need be.
+
+    Raises:
+        PermissionError: it is somebody else's.
+    """
     chosen = os.environ.get("LAUNCHER_SPOOL_ROOT")
     base = Path(chosen) if chosen else Path(tempfile.gettempdir()) / f"launcher-{os.getuid()}"
     base.mkdir(mode=0o700, parents=True, exist_ok=True)
     if base.is_symlink() or base.stat().st_uid != os.getuid():
         raise PermissionError(f"{base} belongs to somebody else; set LAUNCHER_SPOOL_ROOT")
-    root = base.joinpath(*parts)
+    return base
+
+
+def preloaded_root() -> Path:
+    """The folder of the preloaded interpreters of this node, a folder a raylet."""
+    return _below_spool_root("preloaded")
+
+
+def _below_spool_root(*parts: str) -> Path:
+    root = spool_base().joinpath(*parts)
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     return root
 

@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from launcher.model.ending import WORDS, Ending
 from launcher.model.gang import Gang, GangNode
 from launcher.model.job import RankExit, Verdict
-from launcher.model.verdict import judge, looks_like_abort_at_exit
+from launcher.model.verdict import judge, looks_like_abort_at_exit, overruled
 
 FIRST_WORDS_S = 0.3
 """After the first failure the others may fail by themselves for so long: it tells who was first."""
@@ -49,6 +50,8 @@ class NodeState:
     late_commits: int = 0
     """Those of copies that were taken here after the leader had ordered the stage `save`. One that
     was on its way then is no answer to the order."""
+    leaving: str = ""
+    """Not empty: this node is about to go; the text names it and says why."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,8 @@ class Leader:
         self._stop_since: float | None = None
         self._stage_since = 0.0
         self._crashed_at: float | None = None
+        self._leaves = ""
+        """Why the gang was stopped, if that was for nodes that are about to go."""
         self._margin = 2
         self._job_id = ""
 
@@ -114,7 +119,7 @@ class Leader:
         self.verdict = None
         self._first_seen = {}
         self._run_since = self._stop_since = self._crashed_at = None
-        self._margin = 2
+        self._leaves, self._margin = "", 2
 
     def node_says(self, state: NodeState, now: float) -> None:
         known = self._states.get(state.index)
@@ -131,14 +136,8 @@ class Leader:
         self.tick(now)
 
     def stop(self, now: float, *, force: bool) -> None:
-        """The server wants the attempt stopped, softly if the program gives a way to.
-
-        One that asks should_stop() is told; one that saves by itself may do so once more.
-        """
-        if self.order.do in {"wait", "run"}:
-            saves = self._watches and self.order.do == "run"
-            unasked = "save" if saves else "signal"
-            self._begin_stop("flag" if self._asks_should_stop() else unasked, now)
+        """The server wants the attempt stopped, softly if the program gives a way to."""
+        self._stop_softly(now)
         if force and self.order.do == "stop" and self.order.stage != "kill":
             self._to_stage("kill", now)
         self.tick(now)
@@ -146,6 +145,7 @@ class Leader:
     def tick(self, now: float) -> None:
         if self.order.attempt == 0 or self.order.do == "over":
             return
+        self._heed_leaving(now)
         if self.order.do == "wait":
             self._maybe_run(now)
         elif self.order.do == "run":
@@ -192,6 +192,23 @@ class Leader:
                 self._begin_stop("kill" if gentle else "term", now)
 
     # --- stopping --------------------------------------------------------------------------------
+
+    def _heed_leaving(self, now: float) -> None:
+        """Nodes that are about to go stop the gang, also one that no server is there to tell."""
+        leaving = [state.leaving for state in self._present() if state.leaving]
+        if leaving and self.order.do in {"wait", "run"}:
+            self._leaves = "; ".join(leaving)
+            self._stop_softly(now)
+
+    def _stop_softly(self, now: float) -> None:
+        """A program that asks should_stop() is told; one that saves by itself may do so once more.
+
+        Others hear the stop signal.
+        """
+        if self.order.do in {"wait", "run"}:
+            saves = self._watches and self.order.do == "run"
+            unasked = "save" if saves else "signal"
+            self._begin_stop("flag" if self._asks_should_stop() else unasked, now)
 
     def _asks_should_stop(self) -> bool:
         return any(state.calls for state in self._present())
@@ -263,7 +280,7 @@ class Leader:
     ) -> Verdict:
         lost = [f"node {index}: {proof}" for index, proof in sorted(self._lost.items())]
         errors = [_placed(state) for state in states if state.error]
-        return judge(
+        verdict = judge(
             exits,
             expected=sum(self.ranks),
             ran_s=ran_s,
@@ -271,6 +288,10 @@ class Leader:
             lost=lost,
             setup_errors=errors,
         )
+        if not self._leaves or lost:
+            return verdict
+        words = f"{WORDS[Ending.NODE_DRAINED]}: {self._leaves}"
+        return overruled(verdict, Ending.NODE_DRAINED, words)
 
 
 def _placed(state: NodeState) -> str:

@@ -23,13 +23,14 @@ from launcher.model.job import (
     Verdict,
 )
 from launcher.model.states import ACTIVE, TRANSITIONS, JobState
+from launcher.model.verdict import overruled
 from launcher.units import format_duration
 
 MAX_FRUITLESS = 5
 """Free retries in a row without a sign of training, after which a job is not tried again."""
 FRUITLESS_WAIT_S = 5.0
 MAX_BACKOFF_S = 600.0
-_OUR_DOING = frozenset({Ending.PREEMPTED, Ending.RESIZED})
+_OUR_DOING = frozenset({Ending.PREEMPTED, Ending.RESIZED, Ending.NODE_DRAINED})
 """Endings that say nothing about whether the job can ever begin."""
 _LEAVES = _OUR_DOING | {Ending.NODE_LOST}
 """After these no attempt follows in the same place: a node that was lost in good order is whole."""
@@ -246,16 +247,16 @@ def cancel(job: Job, now: float, *, by: str, force: bool = False) -> Change:
     return Change(job, (event,)).then(stop(job, Ending.CANCELLED_BY_USER, now, force=force))
 
 
-def stop(job: Job, ending: Ending, now: float, *, force: bool = False) -> Change:
-    """Want the running attempt stopped; `ending` is what it will have ended by.
+def stop(job: Job, ending: Ending, now: float, *, force: bool = False, words: str = "") -> Change:
+    """Want the running attempt stopped; `ending` is what it will have ended by, in these words.
 
     Slots whose agent never registered run nothing and are closed at once.
     """
     attempt, allocation = job.attempt, job.allocation
     if attempt is None or allocation is None or attempt.is_over:
         return Change(job)
-    if ending is not Ending.CANCELLED_BY_USER:  # a user's wish overrules what else would follow
-        ending = attempt.stopping or ending
+    if ending is not Ending.CANCELLED_BY_USER and attempt.stopping:
+        ending, words = attempt.stopping, attempt.stopping_words  # only a user's wish overrules it
     if attempt.stopping is ending and not (force and not attempt.force):
         return Change(job)
     attempt = replace(
@@ -263,31 +264,37 @@ def stop(job: Job, ending: Ending, now: float, *, force: bool = False) -> Change
         stopping=ending,
         stopping_since=attempt.stopping_since or now,
         force=force or attempt.force,
+        stopping_words=words,
     )
     slots = tuple(
         slot if slot.address or slot.closed else replace(slot, closed="its agent never registered")
         for slot in allocation.slots
     )
     job = replace(job, attempt=attempt, allocation=replace(allocation, slots=slots))
-    text = f"attempt {attempt.number} is being stopped: {WORDS[ending]}"
+    text = f"attempt {attempt.number} is being stopped: {words or WORDS[ending]}"
     return Change(job, (Event("stopping", text, attempt.number),)).then(settle(job, now))
 
 
 def preempt(job: Job, now: float, *, by: str) -> Change:
-    """Let the job make room: it saves and stops, or leaves at once between two attempts.
+    """Let the job, which holds resources, make room for the job `by`."""
+    told = Event("preempted", f"makes room for {by}")
+    return _give_way(job, Ending.PREEMPTED, WORDS[Ending.PREEMPTED], told, now)
 
-    Args:
-        job: it holds resources.
-        now: server clock.
-        by: the job that wants them.
-    """
+
+def drain(job: Job, now: float, *, why: str) -> Change:
+    """Let the job leave nodes that are about to go. `why`: which, and why they go."""
+    told = Event("draining", f"leaves its place: {why}")
+    return _give_way(job, Ending.NODE_DRAINED, f"{WORDS[Ending.NODE_DRAINED]}: {why}", told, now)
+
+
+def _give_way(job: Job, ending: Ending, words: str, told: Event, now: float) -> Change:
+    """It saves and stops, or leaves at once between two attempts."""
     attempt = job.attempt
     is_idle = job.state is JobState.STARTING and attempt is not None and attempt.is_over
-    words = WORDS[Ending.PREEMPTED]
-    change = _queue_again(job, words, now) if is_idle else stop(job, Ending.PREEMPTED, now)
+    change = _queue_again(job, words, now) if is_idle else stop(job, ending, now, words=words)
     if not change.events:
         return change
-    told = Event("preempted", f"makes room for {by}", attempt.number if attempt else None)
+    told = replace(told, attempt=attempt.number if attempt else None)
     return Change(change.job, (told, *change.events))
 
 
@@ -398,13 +405,14 @@ def _final_verdict(attempt: Attempt, allocation: Allocation) -> Verdict:
     if verdict is None:
         ending = lost.lost if lost and lost.lost else Ending.WORKER_LOST
         words = f"{WORDS[ending]}: {lost.closed}" if lost else "the gang's leader died"
-        verdict = Verdict(ending, words if not attempt.stopping else "")
+        verdict = Verdict(ending, words)
     if attempt.stopping is None:
         return verdict
-    done = verdict.ending is Ending.FINISHED and any(rank.finished for rank in verdict.exits)
-    if done and attempt.stopping is not Ending.CANCELLED_BY_USER:
-        return verdict
-    return replace(verdict, ending=attempt.stopping, words="")
+    verdict = overruled(verdict, attempt.stopping, attempt.stopping_words)
+    if verdict.ending is Ending.NODE_DRAINED and lost and lost.lost:  # it went before the gang left
+        words = f"{WORDS[lost.lost]}: {lost.closed} ({verdict.words})"
+        verdict = replace(verdict, ending=lost.lost, words=words)
+    return verdict
 
 
 def _follow(job: Job, verdict: Verdict, now: float) -> Change:

@@ -11,6 +11,7 @@ from secrets import token_hex
 from launcher import __version__
 from launcher.errors import ConflictError, NotFoundError
 from launcher.model import versions
+from launcher.model.harmless import harmless
 from launcher.model.job import Change, Event, Job
 from launcher.model.launch import Launch
 from launcher.model.outputs import OutputLimits
@@ -26,6 +27,7 @@ from launcher.names import allocation_id
 from launcher.server import rules
 from launcher.server.control import Control
 from launcher.server.floor import EMBEDDED
+from launcher.server.notify import SCHEDULE
 from launcher.server.secret import ForAgent, Secrets
 from launcher.spec.jobspec import JobSpec
 from launcher.spec.launch import to_launch
@@ -90,7 +92,18 @@ class Agents:
             job_id,
             lambda job, _: rules.take_status(job, number, status, self._living(job), now),
         )
+        if status.leaving:
+            self._note_leaving(job, number, status)
         return _for_its_age(rules.orders_for(job, number, status.index, status.address), status)
+
+    def _note_leaving(self, job: Job, number: int, status: AgentStatus) -> None:
+        allocation = job.allocation
+        if allocation is None or allocation.number != number:
+            return
+        node_id = next((s.node_id for s in allocation.slots if s.index == status.index), "")
+        why = _reason(harmless(status.leaving))
+        if node_id and self._control.floor.tell_leaving(allocation.cluster, node_id, why):
+            self._control.notifier.notify(SCHEDULE)
 
     def _check_version(self, job_id: str, status: AgentStatus) -> None:
         unfit = versions.misfit(status.wire, f"the agent of node {status.index}", __version__)
@@ -172,6 +185,16 @@ def launch_of(job: Job, cluster: str) -> Launch:
 def _for_its_age(orders: Orders, status: AgentStatus) -> Orders:
     """The one order that every version obeys goes to those of which no other is known to be."""
     return replace(orders, close=True) if status.wire < OLDEST_WIRE else orders
+
+
+def _reason(told: str) -> str:
+    """Why a node goes, without its name: the server has its own for it.
+
+    >>> _reason("gpu-7 (Kubernetes ends pod gpu-7)")
+    'Kubernetes ends pod gpu-7'
+    """
+    _, bracket, reason = told.partition(" (")
+    return reason.removesuffix(")") if bracket else told
 
 
 def _number_of(identity: str, job_id: str) -> int:

@@ -143,6 +143,22 @@ def given_back(job: Job, number: int, agents: Collection[AgentReport], now: floa
     return close_slots(job, proven, now, proof=proof, lost=Ending.WORKER_LOST)
 
 
+def leave(job: Job, leaving: Mapping[tuple[str, str], str], now: float) -> Change:
+    """Let the job go elsewhere if nodes that it holds are about to go.
+
+    Args:
+        job: as stored.
+        leaving: which nodes go, and why, by cluster and node id.
+        now: server clock.
+    """
+    allocation = job.allocation
+    if allocation is None or not allocation.is_wanted:
+        return Change(job)
+    places = ((allocation.cluster, slot.node_id) for slot in allocation.slots if not slot.closed)
+    why = [leaving[place] for place in places if place in leaving]
+    return lifecycle.drain(job, now, why="; ".join(why)) if why else Change(job)
+
+
 def is_over(job: Job, allocation: Allocation, slot: Slot) -> bool:
     """Whether no rank of one of the job's allocations runs on that slot or ever will."""
     attempt = job.attempt

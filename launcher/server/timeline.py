@@ -231,7 +231,7 @@ def _marks(
         if attempt.ended_at is not None and attempt.ending:
             words = f"attempt {attempt.number} ended: {attempt.words or attempt.ending}"
             kind = "good" if attempt.ending in {"FINISHED", "EXIT_ABORTED"} else "bad"
-            if attempt.ending in {"PREEMPTED", "RESIZED", "CANCELLED_BY_USER"}:
+            if attempt.ending in {"PREEMPTED", "RESIZED", "NODE_DRAINED", "CANCELLED_BY_USER"}:
                 kind = "neutral"
             yield Shape(kind, scale.place(attempt.ended_at), 0.0, words, attempt.number)
 

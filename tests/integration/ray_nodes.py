@@ -36,10 +36,21 @@ _QUICK_TO_NOTICE = {
 
 
 class RayNodes:
-    """Ray nodes of the given CPUs and fake GPUs; use it in a `with`."""
+    """Ray nodes of the given CPUs and fake GPUs; use it in a `with`.
 
-    def __init__(self, folder: Path, cpus: Sequence[int], gpus: Sequence[int] | None = None):
+    `apart`: the files of ours on each but the head lie in a folder of its own, as on a machine.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        cpus: Sequence[int],
+        gpus: Sequence[int] | None = None,
+        *,
+        apart: bool = False,
+    ):
         self._folder = folder
+        self._apart = apart
         self._cpus = list(cpus)
         self._gpus = list(gpus) if gpus is not None else [0] * len(self._cpus)
         self._head = LocalRay(
@@ -68,6 +79,10 @@ class RayNodes:
         for node in reversed(self._nodes):
             node.end()
         self._head.stop(grace_s=0)
+
+    def spool(self, number: int) -> Path:
+        """Of a node that is `apart`."""
+        return self._folder / f"spool-{number}"
 
     def raylet_pid(self, number: int) -> int:
         return self._nodes[number].raylet.pid
@@ -118,6 +133,7 @@ class RayNodes:
                 env={
                     **_start.ray_environment(os.environ, cpus=self._cpus[number]),
                     **self.address.environment,
+                    **({"LAUNCHER_SPOOL_ROOT": str(self.spool(number))} if self._apart else {}),
                 },
                 stdin=subprocess.PIPE,
                 stdout=log,

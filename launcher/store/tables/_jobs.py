@@ -128,6 +128,7 @@ attempts = Table(
     Column("stopping_since", Double),
     Column("force", Boolean, nullable=False),
     Column("verdict", Json),
+    Column("stopping_words", Words, nullable=False, server_default=""),
 )
 
 events = Table(
@@ -165,6 +166,17 @@ clusters = Table(
     Column("ray_version", Words, nullable=False),
     Column("last_seen", Double, nullable=False),
     Column("nodes", Json, nullable=False),
+)
+
+drains = Table(
+    "drains",
+    main,
+    Column("cluster", Text, primary_key=True),
+    Column("node", Words, primary_key=True),
+    Column("by", Words, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("why", Words, nullable=False),
+    Column("when_idle", Boolean, nullable=False),
 )
 
 kubernetes_clusters = Table(

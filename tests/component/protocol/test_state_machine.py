@@ -178,6 +178,14 @@ class Schedules(RuleBasedStateMachine):
         if agent:
             agent.is_stopped, agent.freezes_at = before is None, before
 
+    @precondition(lambda self: self.world.agents())
+    @rule(index=which)
+    def tell_an_agent_that_its_machine_goes(self, index):
+        """Which then stays, as for an agent that comes later: its gang has left it all the same."""
+        agent = self._one_of(self.world.agents(), index)
+        if agent:
+            agent.mail.append(lambda now: agent.core.leaves("it is drained", now))
+
     @precondition(lambda self: any(agent.is_stopped for agent in self.world.agents()))
     @rule()
     def continue_agents(self):

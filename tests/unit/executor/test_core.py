@@ -448,3 +448,35 @@ def test_what_prepares_an_attempt_is_ended_with_it(end):
 def test_an_attempt_that_is_prepared_has_nothing_to_be_ended():
     mind = Mind(nodes=2).hear().say("prepared", 1).hear(stop=True)
     assert not [deed for deed in mind.done if isinstance(deed, Abandon)]
+
+
+# --- a node that is about to go -------------------------------------------------------------------
+
+
+def test_a_node_that_goes_stops_its_gang_without_a_server():
+    mind = Mind().running().say("leaves", "gpu-0 (spot)")
+    assert [stop.stage for stop in mind.did(Stop)] == ["signal"]
+    mind.exits(-15, stopped=True)
+    status = mind.core.status("10.0.0.0:1", "")
+    assert (status.leaving, status.verdict.ending) == ("gpu-0 (spot)", Ending.NODE_DRAINED)
+
+
+def test_what_a_node_said_first_stands():
+    mind = Mind().say("leaves", "gpu-0 (spot)").say("leaves", "gpu-0 (something else)")
+    assert mind.core.state.leaving == "gpu-0 (spot)"
+
+
+def test_an_attempt_that_is_granted_on_a_node_that_goes_never_starts():
+    mind = Mind().say("leaves", "gpu-0 (spot)").hear()
+    assert mind.phase == "exited"
+    mind.at(0.1).say("prepared", 1)
+    assert mind.done[-2:] == [Abandon(1), Drain(1)]
+    assert not mind.did(Launch)
+
+
+def test_a_follower_tells_its_leader():
+    mind = Mind(index=1, nodes=2).running().say("leaves", "gpu-1 (spot)")
+    assert mind.core.state.leaving == "gpu-1 (spot)"
+    assert not mind.did(Stop)
+    mind.say("leader_orders", Order(1, "stop", GANG, "signal"))
+    assert mind.did(Stop)

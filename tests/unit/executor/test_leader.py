@@ -313,3 +313,66 @@ def test_the_end_of_a_stopped_gang_is_a_verdict_without_a_culprit(stage):
     nodes = stopping(1, force=stage == "kill").exits(0, -15, stopped=True)
     assert nodes.wants == "over"
     assert nodes.leader.verdict.first_failing is None
+
+
+# --- nodes that are about to go -------------------------------------------------------------------
+
+GOES = "gpu-1 (a new disk)"
+
+
+def test_a_node_that_goes_stops_the_gang_as_the_server_would():
+    nodes = Nodes(1, 1).running().say(1, "running", leaving=GOES)
+    assert nodes.wants == "stop signal"
+    nodes = Nodes(1, 1).running().all("running", calls=7)
+    assert nodes.say(1, "running", leaving=GOES).wants == "stop flag"
+    assert Nodes(1, watches=True).running().say(0, "running", leaving=GOES).wants == "stop save"
+
+
+def test_a_gang_that_left_a_node_ends_so_and_not_as_finished():
+    nodes = Nodes(1, 1).running().say(1, "running", leaving=GOES)
+    nodes.exits(0, 0, reported=True).exits(1, 0, reported=True)
+    verdict = nodes.leader.verdict
+    assert (verdict.ending, verdict.words) == (
+        Ending.NODE_DRAINED,
+        f"a node was drained: {GOES}",
+    )
+    assert verdict.began
+
+
+def test_one_whose_work_was_done_is_finished_all_the_same():
+    nodes = Nodes(1).running().say(0, "running", leaving=GOES).exits(0, 0, finished=True)
+    assert nodes.leader.verdict.ending is Ending.FINISHED
+
+
+def test_two_nodes_that_go_at_once_are_both_named():
+    nodes = Nodes(1, 1).begin()
+    for index in (0, 1):  # before anybody looks
+        nodes.leader._states[index] = NodeState(
+            **(vars(nodes.states[index]) | {"leaving": f"gpu-{index}"})
+        )
+    nodes.after(0.0)
+    assert nodes.wants == "stop signal"
+    nodes.all("exited")
+    assert nodes.leader.verdict.words == "a node was drained: gpu-0; gpu-1"
+
+
+def test_a_gang_that_is_being_prepared_does_not_start_on_a_node_that_goes():
+    nodes = Nodes(1, 1).begin().say(0, "ready").say(1, "preparing", leaving=GOES)
+    nodes.say(1, "ready")
+    assert nodes.wants == "stop signal"
+    nodes.all("exited")
+    assert (nodes.wants, nodes.leader.verdict.ending) == ("over", Ending.NODE_DRAINED)
+
+
+def test_a_node_that_went_before_the_gang_had_left_it_was_lost():
+    nodes = Nodes(1, 1).running().say(1, "running", leaving=GOES)
+    nodes.leader.node_lost(1, "it refuses the connection", nodes.now)
+    nodes.exits(0, -15, stopped=True)
+    assert nodes.leader.verdict.ending is Ending.WORKER_LOST
+
+
+def test_the_next_attempt_is_not_ended_for_what_the_last_one_left():
+    nodes = Nodes(1).running().say(0, "running", leaving=GOES).exits(0, 0)
+    nodes.say(0, "quiet", leaving="").begin(2).say(0, "ready", exits=()).say(0, "running")
+    nodes.exits(0, 0)
+    assert nodes.leader.verdict.ending is Ending.FINISHED
