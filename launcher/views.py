@@ -15,6 +15,7 @@ from launcher.model.codec import decode, encode
 from launcher.model.node import NodeReport
 from launcher.model.states import TERMINAL
 from launcher.views_measured import Memory, NodeUsage, NodeUse, RankUsage, StragglerView
+from launcher.views_pools import PoolView
 
 V = TypeVar("V")
 _OVER = frozenset(state.value for state in TERMINAL)
@@ -384,6 +385,8 @@ class NodeOccupancy:
     other_cpus: float = 0
     other_gpus: float = 0
     use: NodeUse | None = None
+    leaving: str = ""
+    """Not empty: nothing new is placed there, since it is about to go; the text tells why."""
 
 
 @dataclass(frozen=True)
@@ -394,6 +397,7 @@ class ClusterOccupancy:
     live: bool = False
     silent_s: float | None = None
     nodes: tuple[NodeOccupancy, ...] = ()
+    pools: tuple[PoolView, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,12 @@ from launcher import __version__, logbook
 from launcher.clusters.base import Cluster
 from launcher.errors import ConflictError, LauncherError, UnauthorizedError
 from launcher.executor.folders import jobs_root
+from launcher.executor.leaving import Presence
 from launcher.executor.leftovers import ship_leftovers
 from launcher.executor.plan import GiveBack, plan
 from launcher.model.codec import decode, encode
 from launcher.model.node import NodeReport
+from launcher.model.pools import AskedNode, Pools
 from launcher.model.wire import AllocationReport, Desired, Hello, Report, Session
 from launcher.transport import Connection
 from launcher.trust import own_ca
@@ -42,6 +44,8 @@ FREEING_S, FREEING_POLL_S = 2.0, 0.1
 LEFTOVERS_EVERY_S = 30.0
 STALE_S = 15.0
 """A look at Ray's nodes that is older tells nothing."""
+ALONE_S = 300.0
+"""After so long without a word of the server its wishes for nodes count no more."""
 BLIND_S = 60.0
 """An executor that Ray does not answer for so long leaves; its supervisor starts the next."""
 
@@ -114,7 +118,7 @@ class Executor:
     ) -> None:
         import ray  # after the environment that it reads at import is set
 
-        from launcher.executor import holding, rayside
+        from launcher.executor import autoscaler, holding, rayside
 
         self._holding = holding
         self._server, self._token, self._cluster = server, token, cluster
@@ -131,11 +135,18 @@ class Executor:
         self._holdings: dict[str, holding.Holding] = {}
         self._named: set[str] = set()
         self._nodes: tuple[NodeReport, ...] = ()
+        self._autoscaler = autoscaler.Autoscaler()
+        self._pools: Pools | None = None
+        self._asked: tuple[AskedNode, ...] | None = None
+        """What the autoscaler shall see to; None: the server has not said."""
+        self._told_at = time.monotonic()
+        """When the server said something last."""
         self._orphans: set[str] = set()
         self._seen_at = time.monotonic()
         self._receipt = ""
         self._news = threading.Event()
         self._freed_at = -FREEING_S
+        self._presence = Presence()
         self._look_soon = threading.Event()
 
     def serve(self) -> None:
@@ -213,6 +224,7 @@ class Executor:
                 )
             except ConflictError as error:  # the session is not the cluster's any more
                 log.warning("%s", error)
+                self._asked = None  # another one may have asked meanwhile
                 self._open_session()
                 continue
             except LauncherError as error:
@@ -229,6 +241,10 @@ class Executor:
                 return
 
     def _carry_out(self, desired: Desired) -> None:
+        self._told_at = time.monotonic()
+        if desired.asked is not None and self._asked != desired.asked:
+            self._asked = desired.asked
+            self._look_soon.set()
         self._named |= {wanted.id for wanted in (*desired.allocations, *desired.stop)}
         stopping = {name for name, held in self._holdings.items() if held.is_stopping}
         for step in plan(desired, self._holdings, stopping):
@@ -285,12 +301,17 @@ class Executor:
                 if not nodes and self._own_cluster and not self._is_there():
                     log.error("the raylet has ended: leaving, so that the cluster is started anew")
                     os._exit(1)
-                if nodes != self._nodes:
-                    self._nodes = nodes
+                nodes, pools = self._autoscaler.look(nodes)
+                if (nodes, pools) != (self._nodes, self._pools):
+                    self._nodes, self._pools = nodes, pools
                     self._news.set()
+                self._ask()
                 if found_here is None:
                     found_here = self._ray.groups()
                 self._orphans = (self._ray.allocations() | found_here) - self._named
+                # Where this is the head's machine, its end would be that of all that is held.
+                held = list(self._holdings.values())
+                self._presence.set(here=any(one.state != "gone" for one in held))
                 self._seen_at = time.monotonic()
             except Exception:
                 log.exception("Ray does not answer")
@@ -298,6 +319,12 @@ class Executor:
             soon = time.monotonic() - self._freed_at < FREEING_S
             self._look_soon.wait(FREEING_POLL_S if soon else REPORT_EVERY_S)
             self._look_soon.clear()
+
+    def _ask(self) -> None:
+        """Without a server nobody starts on the nodes that it wanted, and they cost money."""
+        is_alone = time.monotonic() - self._told_at > ALONE_S
+        if self._asked is not None:
+            self._autoscaler.ask(() if is_alone else self._asked)
 
     def _report_all(self) -> None:
         connection = self._connect()
@@ -328,7 +355,8 @@ class Executor:
         living = {node.node_id for node in nodes}
         held = [held.report(living) for held in list(self._holdings.values())]
         orphans = [AllocationReport(name, "orphan") for name in sorted(self._orphans)]
-        return Report(self._cluster, self._fence, nodes, (*held, *orphans), self._receipt)
+        said = self._receipt, self._pools
+        return Report(self._cluster, self._fence, nodes, (*held, *orphans), *said)
 
 
 def _lasting(report: Report) -> Report:

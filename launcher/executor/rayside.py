@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -19,6 +20,7 @@ from ray.util.scheduling_strategies import (
 
 from launcher.errors import LauncherError, UnreachableError
 from launcher.executor import hosting
+from launcher.executor.leaving import Watch, of_nodes, started_at
 from launcher.executor.spares import Spares, start_worker
 from launcher.model.node import NodeReport
 from launcher.model.wire import WantedAllocation
@@ -51,6 +53,8 @@ class RaySide:
             )
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise UnreachableError(f"Ray at {address} cannot be joined: {error}") from error
+        self._address = ray.util.get_node_ip_address()
+        self._watch = Watch(started_at(os.getpid()))
         cloudpickle.register_pickle_by_value(hosting)
         self._code = hosting.agent_code()
         self._spares = Spares(start_worker(_raylets))
@@ -60,6 +64,8 @@ class RaySide:
     def nodes(self) -> tuple[NodeReport, ...]:
         """All living nodes with what is free on them now."""
         free = ray_state.available_resources_per_node()
+        living = _living()
+        leaving = of_nodes(living, _draining(), self._address, self._watch.look())
         return tuple(
             NodeReport(
                 node_id=node["NodeID"],
@@ -68,8 +74,9 @@ class RaySide:
                 total=_amounts(node["Resources"]),
                 free=_amounts(free.get(node["NodeID"], {})),
                 labels=dict(node.get("Labels") or {}),
+                leaving=leaving.get(node["NodeID"], ""),
             )
-            for node in _living()
+            for node in living
         )
 
     def hold(self, wanted: WantedAllocation, timeout_s: float) -> None:
@@ -217,6 +224,12 @@ class RaySide:
 
 def _living() -> list[dict[str, Any]]:
     return [node for node in ray.nodes() if node["Alive"]]
+
+
+def _draining() -> dict[str, int]:
+    """When Ray ends the nodes that it drains, by id. Older ones do not tell."""
+    ask = getattr(ray_state.state, "get_draining_nodes", None)
+    return dict(ask()) if ask is not None else {}
 
 
 def _raylets() -> dict[str, str]:

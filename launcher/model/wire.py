@@ -13,6 +13,7 @@ from launcher.model.job import Verdict
 from launcher.model.launch import Launch
 from launcher.model.node import NodeReport
 from launcher.model.outputs import OutputLimits
+from launcher.model.pools import AskedNode, Pools
 from launcher.model.visit import VisitOrder
 
 WIRE_VERSION = 1
@@ -91,6 +92,8 @@ class Report:
     allocations: tuple[AllocationReport, ...]
     receipt: str = ""
     """The server's newest answer to a report that was there when this one was made."""
+    pools: Pools | None = None
+    """By what an autoscaler could make the cluster grow; None: there is no autoscaler."""
     wire: int = WIRE_VERSION
 
 
@@ -128,6 +131,9 @@ class Desired:
     over: bool = False
     """The cluster was one job's own, and that has no more use for it: the executor ships what is
     left on its nodes and ends."""
+    asked: tuple[AskedNode, ...] | None = None
+    """All nodes that the autoscaler shall see to, those that are there among them. Empty: it goes
+    by its own rules. None: it keeps what it was told last."""
 
 
 # --- agent <-> server -----------------------------------------------------------------------------
@@ -168,6 +174,8 @@ class AgentStatus:
     seen: str = ""
     """`Orders.version` that this agent has; another one is answered at once."""
     set_up: int = 0
+    leaving: str = ""
+    """Not empty: its node is about to go; the text names it and says why."""
     wire: int = WIRE_VERSION
 
 

@@ -19,16 +19,18 @@ from launcher.scheduler.place import place
 from launcher.scheduler.preempt import victims
 from launcher.scheduler.queue import Queue, owner_of
 from launcher.scheduler.quota import Quotas, kinds_of
-from launcher.scheduler.reserve import Reservation, reserve
+from launcher.scheduler.reserve import Reservation, hope, reserve
 from launcher.scheduler.room import Room
 from launcher.scheduler.shares import Fairness, Owner, Shares
 from launcher.scheduler.state import (
     ANY,
+    NOTHING_ASKED,
     PATIENCE_S,
     SETTLES_S,
     Placement,
     Preemption,
     Running,
+    Scaling,
     Waiting,
     WorkersByNode,
 )
@@ -71,6 +73,8 @@ class Cycle:
     """By cluster: what is free now and at the time of the reservation."""
     dead: set[Kind] = field(default_factory=set)
     """Kinds of which no job has a place any more."""
+    scaling: Scaling = NOTHING_ASKED
+    """What autoscalers are asked for, once all that have a place got it."""
     words: dict[Hashable, str] = field(default_factory=dict)
     """Why jobs wait, as far as somebody asked: `explain.waits`."""
     _wanted: set[str] | None = None
@@ -82,9 +86,9 @@ class Cycle:
         if self._lacks_quota(job, kind):
             return None
         fitting = self.fitting(kind)
-        if kind.resources.is_elastic and job.job_id in self._leaving:
+        if kind.resources.is_elastic and job.job_id in self.leaving:
             # With what is free meanwhile it would come back smaller than it was.
-            self._block(job, [self._leaving[job.job_id]])
+            self._block(job, [self.leaving[job.job_id]])
             return None
         wanted = self._affordable(kind, job.project)
         for floor in fitting if kind not in self.dead else ():
@@ -169,7 +173,7 @@ class Cycle:
     # --- places ----------------------------------------------------------------------------------
 
     @cached_property
-    def _leaving(self) -> dict[str, Floor]:
+    def leaving(self) -> dict[str, Floor]:
         """Jobs whose resources are on their way back, and where."""
         return {
             one.job_id: floor
@@ -216,6 +220,9 @@ class Cycle:
             if self.policy.preemption and self._preempt(job, floor):
                 self.reservations[floor.name] = reserve(job, floor, self.now)
                 return
+        if (grown := hope(job, floors)) is not None:
+            self.reservations[grown[0]] = grown[1]
+            return
         found = {floor.name: reserve(job, floor, self.now) for floor in floors}
         known = [(one.at, name) for name, one in found.items() if one.at is not None]
         chosen = [min(known)[1]] if known else list(found)

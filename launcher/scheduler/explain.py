@@ -8,8 +8,10 @@ from dataclasses import replace
 from launcher.model.job import Resources
 from launcher.scheduler import words
 from launcher.scheduler.cycle import Cycle
-from launcher.scheduler.fits import could_hold, misfit, on_kind, shape
+from launcher.scheduler.departing import besides, only_there
+from launcher.scheduler.fits import misfit, on_kind, shape, would_hold
 from launcher.scheduler.floor import Floor
+from launcher.scheduler.growing import full, grows
 from launcher.scheduler.place import lacking
 from launcher.scheduler.reserve import Reservation
 from launcher.scheduler.room import matches
@@ -22,7 +24,13 @@ def backs_off(job: Waiting, now: float) -> str:
     return f"backs off after its last attempt; the next is due in {_wait(job.not_before - now)}"
 
 
-def waits(job: Waiting, cycle: Cycle, clusters: Sequence[ClusterView], now: float) -> str:
+def waits(
+    job: Waiting,
+    cycle: Cycle,
+    clusters: Sequence[ClusterView],
+    now: float,
+    asked_at: float | None = None,
+) -> str:
     """Of a job that stands in the queue.
 
     Args:
@@ -30,7 +38,11 @@ def waits(job: Waiting, cycle: Cycle, clusters: Sequence[ClusterView], now: floa
         cycle: what the last look at the queue came to.
         clusters: all that ever reported.
         now: seconds since the epoch.
+        asked_at: when nodes were asked for the first time for it.
     """
+    if (lack := cycle.scaling.jobs.get(job.job_id)) is not None:
+        [view] = [view for view in clusters if view.name == lack.cluster]
+        return grows(lack, view, asked_at, now)
     first, _ = cycle.short.get(job.project, ("", set()))
     ahead = {one.job.job_id for one in cycle.reservations.values()}
     if job.job_id in ahead or job.job_id == first:
@@ -98,8 +110,8 @@ def homeless(job: Waiting, clusters: Sequence[ClusterView]) -> str:
     furnished = [view for view in named if view.is_live and view.nodes]
     if not furnished:
         return f"cluster {' and '.join(bare)} has no nodes yet"
-    text = misfit(job.resources, furnished).message
-    hopes = [view for view in silent if could_hold(job.resources, view.nodes)]
+    text = only_there(job.resources, furnished) or misfit(job.resources, furnished).message
+    hopes = [view for view in silent if would_hold(job.resources, view)]
     return "; ".join([text, _silent(hopes)] if hopes else [text])
 
 
@@ -126,15 +138,16 @@ def _wait(seconds: float) -> str:
 
 
 def _blocked_on(job: Waiting, floor: Floor, reservation: Reservation | None, now: float) -> str:
+    departing = besides(job.resources, floor.view.nodes)
     if reservation is None:
-        return _short(job.resources, floor)
+        return _short(job.resources, floor) + departing + full(job.resources, floor)
     ahead, starts = reservation.job, _starts(reservation, now)
     if ahead.job_id != job.job_id:
         needs = words.headline(ahead.resources.smallest)
         text = f"waits behind {ahead.job_id}, which needs {needs}"
         return f"{text} and {starts}" if starts else text
-    text = _short(job.resources, floor)
-    return f"{text}; it {starts}" if starts else text
+    text = _short(job.resources, floor) + departing
+    return f"{text}; it {starts}" if starts else text + full(job.resources, floor)
 
 
 def _starts(reservation: Reservation, now: float) -> str:
@@ -154,7 +167,7 @@ def _starts(reservation: Reservation, now: float) -> str:
 def _short(resources: Resources, floor: Floor) -> str:
     """What the gang lacks: too little is free, or it is free in the wrong places."""
     nodes = [node for node in floor.frame.nodes if matches(node, resources)]
-    short = words.by_weight(lacking(resources, floor.free))
+    short = words.by_weight(lacking(resources, floor.free) or resources.per_worker())
     for name in short:
         needed = resources.per_worker()[name] * resources.workers
         free = free_in_all(floor, nodes, name)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from launcher.model.job import Resources
 from launcher.scheduler import words
 from launcher.scheduler.place import has_place, lacking
+from launcher.scheduler.prospect import Prospect, could_come, is_there
 from launcher.scheduler.room import Room, accelerators, matches
 from launcher.scheduler.state import ANY, ClusterView, NodeView
 
@@ -28,6 +29,16 @@ def could_hold(resources: Resources, nodes: Iterable[NodeView]) -> bool:
     return has_place(resources, Room.whole(nodes))
 
 
+def would_hold(resources: Resources, view: ClusterView) -> bool:
+    """True when the gang has a place on the cluster if nothing else runs there and it grows."""
+    whole = Room.whole(view.nodes)
+    if has_place(resources, whole):
+        return True
+    if not view.pools.can_grow:
+        return False
+    return Prospect(view.name, whole.frame, view.pools).holds(resources.smallest, whole)
+
+
 def never_fits(
     resources: Resources, clusters: Iterable[ClusterView], cluster: str
 ) -> Misfit | None:
@@ -44,16 +55,19 @@ def never_fits(
     live = [view for view in named if view.is_live]
     if not live or not all(view.nodes for view in live):
         return None
-    if any(could_hold(resources, view.nodes) for view in named):
+    if any(would_hold(resources, view) for view in named):
         return None
     return misfit(resources, live)
 
 
 def misfit(resources: Resources, clusters: Sequence[ClusterView]) -> Misfit:
-    """Words for a gang that none of these clusters could hold; each has at least one node."""
+    """Words for a gang that none of these clusters could hold; each has at least one node.
+
+    Nodes that could come count as nodes.
+    """
     resources = resources.smallest
     nodes = sorted(
-        (node for view in clusters for node in view.nodes),
+        (node for view in clusters for node in (*view.nodes, *could_come(view))),
         key=lambda node: (node.cluster, node.node_id),
     )
     matching = [node for node in nodes if matches(node, resources)]
@@ -62,12 +76,12 @@ def misfit(resources: Resources, clusters: Sequence[ClusterView]) -> Misfit:
     name, room = _roomiest_cluster(resources, matching)
     short = lacking(resources, room)
     if not short:
-        return _too_few_nodes(resources, name, len(room.frame.nodes))
+        return _too_few_nodes(resources, name, room.frame.nodes)
     needs = f"needs {words.gang(resources, short)}{shape(resources, room)}"
     facts = [needs, f"the largest {_kind(resources, 'node')} {_largest_node(matching, short)}"]
     if len(room.frame.nodes) > 1 and not _on_one_node(resources):
         together = {resource: room.sum(resource) for resource in short}
-        facts.append(f"cluster {name} has {words.amounts(together)} in all")
+        facts.append(f"cluster {name} {_has(room.frame.nodes)} {words.amounts(together)} in all")
     return Misfit("; ".join(facts), _what_would_help(resources, room, short))
 
 
@@ -119,6 +133,11 @@ def _largest_node(nodes: Sequence[NodeView], short: Sequence[str]) -> str:
     return f"({largest.label}, cluster {largest.cluster}) has {words.amounts(has)}"
 
 
+def _has(nodes: Sequence[NodeView]) -> str:
+    """What is said of a cluster's amounts: it has them, or grows to them."""
+    return "has" if all(is_there(node.node_id) for node in nodes) else "grows to"
+
+
 def _no_such_node(
     resources: Resources, clusters: Sequence[ClusterView], nodes: Sequence[NodeView]
 ) -> Misfit:
@@ -133,10 +152,11 @@ def _no_such_node(
     return Misfit(message, f"correct resources.accelerator; there is {', '.join(kinds)}")
 
 
-def _too_few_nodes(resources: Resources, cluster: str, has: int) -> Misfit:
+def _too_few_nodes(resources: Resources, cluster: str, nodes: Sequence[NodeView]) -> Misfit:
     workers, each = resources.workers, resources.workers_per_node
     wanted = resources.nodes or -(-workers // (each or workers))
-    message = f"needs {wanted} {_kind(resources, 'nodes')}; cluster {cluster} has {has}"
+    has = f"cluster {cluster} {_has(nodes)} {len(nodes)}"
+    message = f"needs {wanted} {_kind(resources, 'nodes')}; {has}"
     if resources.nodes:
         return Misfit(message, f"lower resources.nodes (now {resources.nodes})")
     more = f"raise resources.workers_per_node (now {each})"

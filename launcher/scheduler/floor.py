@@ -10,6 +10,7 @@ from launcher.model.job import Resources
 from launcher.scheduler.asked import Asked
 from launcher.scheduler.ledger import Booked, Ledger
 from launcher.scheduler.place import has_place
+from launcher.scheduler.prospect import Prospect
 from launcher.scheduler.room import Column, Frame, Room
 from launcher.scheduler.state import ClusterView, NodeView, Running
 
@@ -44,9 +45,12 @@ class Floor:
     def report(self, view: ClusterView) -> None:
         """The cluster as its executor sees it now."""
         is_same = view.nodes is self.view.nodes or view.nodes == self.view.nodes
+        could_grow_alike = view.pools == self.view.pools
         self.view = view
         if not is_same:
             self._load(view)
+        elif not could_grow_alike:
+            self._look_ahead(view)
 
     def hold(self, key: str, running: Running) -> None:
         """A gang got resources here, or its holding is known better; `key`: of the allocation."""
@@ -90,10 +94,12 @@ class Floor:
         return Room(self.frame, column)
 
     def could_hold(self, resources: Resources) -> bool:
-        """True when the gang would have a place if nothing ran here."""
+        """True when the gang would have a place if nothing ran here, and all came that could."""
         key = resources.footprint
         if key not in self._could_hold:
-            self._could_hold[key] = has_place(resources, self.whole)
+            self._could_hold[key] = has_place(resources, self.whole) or (
+                self.prospect is not None and self.prospect.holds(resources.smallest, self.whole)
+            )
         return self._could_hold[key]
 
     def has_place(self, resources: Resources) -> bool:
@@ -121,7 +127,7 @@ class Floor:
     # --- the books -------------------------------------------------------------------------------
 
     def _load(self, view: ClusterView) -> None:
-        self.frame = Frame(view.nodes)
+        self.frame = Frame(node for node in view.nodes if not node.leaving)
         self.whole = Room.whole(self.frame)
         self._reported: dict[str, Column] = {}
         self._held: dict[str, Column] = {}
@@ -132,8 +138,14 @@ class Floor:
             self.ledger.write(key, running)
             self.ledger.book(key, self.booked[key])
         self.free = Room(self.frame, self._left)
-        self._could_hold: dict[Hashable, bool] = {}
         self._asked = Asked()
+        self._look_ahead(view)
+
+    def _look_ahead(self, view: ClusterView) -> None:
+        can_grow = view.pools.can_grow
+        self.prospect = Prospect(view.name, self.frame, view.pools) if can_grow else None
+        """With the nodes that could come; None: none could."""
+        self._could_hold: dict[Hashable, bool] = {}
 
     def _left(self, name: str) -> Column:
         """The free units of a resource that was not asked for yet."""

@@ -27,6 +27,20 @@ def freed(floor: Floor, keys: Iterable[str]) -> Room:
     return Room(floor.frame, column)
 
 
+def soon(floor: Floor) -> Room:
+    """What is free, or comes free with nobody's doing: gangs are ending, or news of it is late."""
+    free = freed(floor, [key for key, one in floor.holders.items() if one.is_ending])
+    if not floor.view.settles:
+        return free
+    promised = floor.promised()
+
+    def column(name: str) -> Column:
+        found: Column = np.maximum(free.column(name), promised.column(name))
+        return found
+
+    return Room(floor.frame, column)
+
+
 class Giving:
     """Moments at which jobs end, and what is free from then on.
 

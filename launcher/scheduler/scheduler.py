@@ -18,12 +18,14 @@ from launcher.scheduler.forecast import forecast
 from launcher.scheduler.grow import grow
 from launcher.scheduler.queue import Queue
 from launcher.scheduler.quota import Quotas
+from launcher.scheduler.scaling import scale
 from launcher.scheduler.shares import RESOURCES, Fairness, Shares
 from launcher.scheduler.state import (
     ClusterView,
     Decisions,
     Placement,
     Running,
+    Scaling,
     Waiting,
     started,
 )
@@ -46,6 +48,8 @@ class Scheduler:
         self.last: Cycle | None = None
         """What the last `decide` came to."""
         self._cluster_of: dict[str, str] = {}
+        self._asked_at: dict[str, float] = {}
+        """By job, since when nodes are asked for it."""
 
     # --- being told ------------------------------------------------------------------------------
 
@@ -106,6 +110,10 @@ class Scheduler:
         """What an owner held before."""
         self.shares.set_past(usage)
 
+    def asked(self, scaling: Scaling, now: float) -> None:
+        """The clusters were told what a decision came to."""
+        self._asked_at = {job_id: self._asked_at.get(job_id, now) for job_id in scaling.jobs}
+
     def _count(self, running: Running, sign: int) -> None:
         self.shares.hold(running, sign)
         self.quotas.hold(running, sign)
@@ -127,8 +135,10 @@ class Scheduler:
                 cycle.fairness.changed(job.project)
             turns.found(place=placement is not None)
         growths = grow(cycle)
+        cycle.scaling = scale(cycle)
         self._take_back(cycle)
-        return Decisions(tuple(cycle.placements), tuple(cycle.preemptions), growths)
+        decided = tuple(cycle.placements), tuple(cycle.preemptions), growths
+        return Decisions(*decided, cycle.scaling)
 
     def position(self, job_id: str, now: float) -> int | None:
         """The job's place in the queue, from 1; None for one that does not stand in it."""
@@ -159,7 +169,8 @@ class Scheduler:
             return ""
         if job.not_before > now:
             return explain.backs_off(job, now)
-        return explain.waits(job, self.last, [floor.view for floor in self.floors.values()], now)
+        views = [floor.view for floor in self.floors.values()]
+        return explain.waits(job, self.last, views, now, self._asked_at.get(job_id))
 
     def _look(self, now: float) -> Cycle:
         self.queue.wake(now)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from launcher.model.job import Resources
+from launcher.model.pools import NO_POOLS, AskedNode, Pools
 from launcher.model.project import Project, Usage
 from launcher.model.reach import EVERYWHERE, Reach
 
@@ -34,6 +35,12 @@ class NodeView:
     total: Mapping[str, float]
     free: Mapping[str, float]
     labels: Mapping[str, str] = field(default_factory=dict)
+    leaving: str = ""
+    """Not empty: nothing new is placed here, since it is about to go; the text tells why."""
+    until_idle: bool = False
+    """Of one that is leaving: what runs here may end by itself."""
+    pool: str = ""
+    """Of which it is one, where an autoscaler knows it."""
 
     @property
     def label(self) -> str:
@@ -54,6 +61,8 @@ class ClusterView:
     """Since when it was told that a gang gave everything back."""
     gives_back_s: float = math.inf
     """Since when one after the other does so, with no longer than SETTLES_S between."""
+    pools: Pools = NO_POOLS
+    """By what it could grow; nothing where its executor says nothing of it."""
 
     @property
     def settles(self) -> bool:
@@ -200,6 +209,30 @@ class Growth:
 
 
 @dataclass(frozen=True)
+class Lacking:
+    """A gang that would start if the cluster had more nodes, and so has it asked for them."""
+
+    cluster: str
+    more: Mapping[str, int]
+    """By pool: how many, beside those that are asked for jobs before it."""
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """What autoscalers shall be told, and for whom."""
+
+    nodes: Mapping[str, tuple[AskedNode, ...]] = field(default_factory=dict)
+    """By cluster: all that it shall have, also what is there and shall stay; none: it may go by its
+    own rules. Of a cluster that is not named nothing is decided."""
+    more: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """By cluster and pool: how many of them are not there yet."""
+    jobs: Mapping[str, Lacking] = field(default_factory=dict)
+
+
+NOTHING_ASKED = Scaling()
+
+
+@dataclass(frozen=True)
 class Decisions:
     """What one cycle came to."""
 
@@ -207,3 +240,4 @@ class Decisions:
     """In the order of the queue."""
     preemptions: tuple[Preemption, ...] = ()
     growths: tuple[Growth, ...] = ()
+    scaling: Scaling = NOTHING_ASKED

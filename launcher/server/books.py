@@ -16,15 +16,17 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import TypeAlias
 
-from launcher.model.job import Allocation, AllocationState, Attempt, Job
+from launcher.model.job import Allocation, AllocationState, Job
 from launcher.model.own_cluster import KubernetesCluster, OwnCluster, is_own
+from launcher.model.pools import AskedNode
 from launcher.model.project import Project, Usage
 from launcher.model.reach import ClusterRules, Reach
 from launcher.model.states import ACTIVE, JobState
 from launcher.scheduler.scheduler import Scheduler
-from launcher.scheduler.state import Decisions, Placement, Running, Waiting
+from launcher.scheduler.state import NOTHING_ASKED, Decisions, Placement, Scaling, Waiting
 from launcher.server.floor import Floor
 from launcher.server.own_books import OwnBooks, key_of
+from launcher.server.seen import Seen
 from launcher.server.tried import Tried
 from launcher.store import Store, checkpoints, durations, jobs, projects, reaches, usage
 
@@ -51,26 +53,6 @@ class Tally:
     """Of the one that waits longest in the queue."""
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """All that the scheduler's view of an allocation is made of."""
-
-    allocation: Allocation
-    job: Job
-    is_counted: bool
-    lasts_s: float | None
-    saved_at: float | None
-
-    def is_same(self, other: _Seen) -> bool:
-        """Cheap: jobs and allocations are never changed, but made anew."""
-        return (
-            self.allocation is other.allocation
-            and self.job is other.job
-            and (self.is_counted, self.lasts_s, self.saved_at)
-            == (other.is_counted, other.lasts_s, other.saved_at)
-        )
-
-
 class Books:
     """Thread-safe.
 
@@ -95,7 +77,7 @@ class Books:
         self._held: defaultdict[str, dict[str, Allocation]] = defaultdict(dict)
         """By job, the allocations that were not given back, by id."""
         self._holder: dict[str, Job] = {}
-        self._looked_at: dict[str, _Seen] = {}
+        self._looked_at: dict[str, Seen] = {}
         """What the scheduler was told of allocations, by id."""
         self._revisions: dict[str, int] = {}
         self._over: deque[str] = deque()
@@ -103,6 +85,7 @@ class Books:
         self._named: defaultdict[_Name, set[str]] = defaultdict(set)
         """Those that wait, by what they are called."""
         self._foreseen: tuple[float, dict[str, float]] = (-math.inf, {})
+        self._scaling = NOTHING_ASKED
         self._load()
 
     def _load(self) -> None:
@@ -335,6 +318,24 @@ class Books:
             self._look_at_clusters()
             return self._scheduler.decide(now)
 
+    def tell_asked(self, scaling: Scaling, now: float) -> list[str]:
+        """A decision is made known: the clusters that shall have others than before."""
+        with self._lock:
+            self._scheduler.asked(scaling, now)
+            before, self._scaling = self._scaling.nodes, scaling
+            names = sorted({*before, *scaling.nodes})
+            return [name for name in names if before.get(name) != scaling.nodes.get(name)]
+
+    def asked(self, cluster: str) -> tuple[AskedNode, ...] | None:
+        """All nodes that the autoscaler of a cluster shall see to; None: nothing is decided yet."""
+        with self._lock:
+            return self._scaling.nodes.get(cluster)
+
+    def more(self, cluster: str) -> dict[str, int]:
+        """By pool, how many nodes are asked for that are not there yet."""
+        with self._lock:
+            return dict(self._scaling.more.get(cluster, {}))
+
     def why(self, job_id: str, now: float) -> str:
         """Why a job waits; empty when it does not, or was not considered yet."""
         with self._lock:
@@ -389,6 +390,7 @@ class Books:
     def try_out(self, job: Job, now: float) -> Tried:
         """What would become of a job if it were submitted now. Nothing is changed."""
         with self._lock:
+            last = self._scheduler.last  # what `why` goes by must not know of the trial
             self._waiting[job.id] = job  # for which others may be preempted
             try:
                 self._line_up(job)
@@ -401,7 +403,7 @@ class Books:
             finally:
                 del self._waiting[job.id]
                 self._leave(job)
-                self._scheduler.decide(now)  # what `why` goes by must not know of the trial
+                self._scheduler.last = last
             placement = next((p for p in decisions.placements if p.job_id == job.id), None)
             put_off = tuple(p.job_id for p in decisions.preemptions if p.by == job.id)
             return Tried(placement, put_off, position, starts, why, later)
@@ -434,10 +436,10 @@ class Books:
         """Tell the scheduler of an allocation, unless all that it would be told is as before."""
         report = self._floor.state_of(allocation.cluster, allocation.id)
         is_counted = report is not None and report.state in _COUNTED
-        seen = _Seen(allocation, job, is_counted, self._lasts_s(job), saved_at)
+        seen = Seen(allocation, job, is_counted, self._lasts_s(job), saved_at)
         before = self._looked_at.get(allocation.id)
         if before is None or not seen.is_same(before):
-            self._scheduler.hold(allocation.id, self._as_running(seen))
+            self._scheduler.hold(allocation.id, seen.as_running())
             self._looked_at[allocation.id] = seen
 
     def _saved(self) -> dict[str, float]:
@@ -451,42 +453,6 @@ class Books:
             return {}
         with self._store.read() as tx:
             return checkpoints.newest_commits(tx, able)
-
-    @staticmethod
-    def _held_since(allocation: Allocation, attempt: Attempt | None) -> float:
-        """From when on it counts as held: what was before is past usage already."""
-        if attempt is None:
-            return allocation.created_at
-        return attempt.granted_at if attempt.ended_at is None else attempt.ended_at
-
-    def _as_running(self, seen: _Seen) -> Running:
-        allocation, job = seen.allocation, seen.job
-        attempt, gang = job.attempt, job.resources.of(allocation.workers)
-        is_its = attempt is not None and attempt.allocation == allocation.number
-        return Running(
-            job.id,
-            job.name,
-            allocation.cluster,
-            tuple((slot.node_id, slot.workers) for slot in allocation.slots),
-            gang,
-            is_counted=seen.is_counted,
-            project=job.project,
-            user=job.user,
-            priority=job.priority,
-            submitted_at=job.in_line_since,
-            since=self._held_since(allocation, attempt if is_its else None),
-            lasts_s=seen.lasts_s,
-            saved_at=seen.saved_at,
-            preemptible=job.policy.preemptible,
-            is_ending=not (allocation.is_wanted and is_its and attempt and not attempt.stopping),
-            wish=job.resources if gang.workers < job.resources.workers else None,
-            grows_from=_grows_from(job) if is_its else math.inf,
-        )
-
-
-def _grows_from(job: Job) -> float:
-    started_at = job.attempt.started_at if job.attempt is not None else None
-    return math.inf if started_at is None else started_at + job.policy.resize_every_s
 
 
 def _name(job: Job) -> _Name:

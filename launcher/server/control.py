@@ -305,7 +305,10 @@ class Control:
 
 def with_gpus(spec: JobSpec, views: Iterable[ClusterView]) -> JobSpec:
     """The spec of a new job with its GPUs decided; `views`: the clusters by which it is judged."""
-    has_gpus = any(node.total.get("GPU") for view in views for node in view.nodes)
+    views = tuple(views)
+    nodes = (node.total for view in views for node in view.nodes)
+    pools = (pool.resources for view in views for pool in view.pools.pools)
+    has_gpus = any(has.get("GPU") for has in (*nodes, *pools))
     return decide_gpus(spec, cluster_has_gpus=has_gpus)
 
 

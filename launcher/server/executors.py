@@ -121,11 +121,17 @@ class Executors:
         )
         # That a request waits here proves no life: a dead executor's does too. Its reports do.
         over = self._is_over(cluster, entries)
-        parts = b"".join(entry.digest for entry in entries.values()) + b"%d" % over
+        asked = self._asked(cluster)
+        parts = b"".join(entry.digest for entry in entries.values()) + b"%d%b" % (over, asked)
         version = hashlib.sha256(parts).hexdigest()[:16]
-        text = b'{"version":"%b","allocations":[%b],"stop":[%b],"over":%b}'
+        text = b'{"version":"%b","allocations":[%b],"stop":[%b],"over":%b,"asked":%b}'
         is_over = b"true" if over else b"false"
-        return Told(version, text % (version.encode(), wanted, unwanted, is_over))
+        return Told(version, text % (version.encode(), wanted, unwanted, is_over, asked))
+
+    def _asked(self, cluster: str) -> bytes:
+        """The nodes that its autoscaler shall see to, as JSON."""
+        nodes = encode(self._control.books.asked(cluster))
+        return json.dumps(nodes, allow_nan=False, separators=(",", ":"), sort_keys=True).encode()
 
     def _is_over(self, cluster: str, entries: Collection[str]) -> bool:
         """It was one job's own, nobody wants it any more, and all that was held is given back."""
@@ -143,7 +149,9 @@ class Executors:
         """
         for name in sorted(self._control.floor.held(cluster).difference(known)):
             allocation = jobs.allocation(tx, name)
-            if allocation is not None and allocation.state is AllocationState.GONE:
+            if allocation is None or allocation.cluster != cluster:
+                continue
+            if allocation.state is AllocationState.GONE:
                 job = jobs.get(tx, allocation.job_id)
                 if job is not None:
                     yield allocation, job
@@ -155,16 +163,26 @@ class Executors:
             self._check_fence(tx, report.cluster, report.fence)
         was_live = floor.is_live(report.cluster)
         floor.heard(report.cluster, report)
-        shape = [(node.node_id, node.total, node.free) for node in report.nodes]
+        nodes = [(node.node_id, node.total, node.free, node.leaving) for node in report.nodes]
+        shape = nodes, report.pools
         if self._told_nodes.get(report.cluster) != shape or not was_live:
             self._told_nodes[report.cluster] = shape
             with self._control.store.begin() as tx:
                 clusters.save_nodes(tx, report.cluster, report.fence, report.nodes, now)
             self._control.notifier.notify(SCHEDULE, EVERY_CLUSTER)
         for held in report.allocations:
-            if held.state != "orphan":
+            if held.state != "orphan" and self._is_of(report.cluster, held.id):
                 self._take_allocation(report, held, now)
         return self._agents.receipt()
+
+    def _is_of(self, cluster: str, allocation_id: str) -> bool:
+        """An executor speaks for what was placed on its cluster, and for nothing else."""
+        known = self._control.books.known(allocation_id.rpartition(".")[0])
+        allocation = known.allocation if known else None
+        if allocation is None or allocation.id != allocation_id:
+            with self._control.store.read() as tx:
+                allocation = jobs.allocation(tx, allocation_id)
+        return allocation is not None and allocation.cluster == cluster
 
     def _take_allocation(self, report: Report, held: AllocationReport, now: float) -> None:
         job_id, _, number_text = held.id.rpartition(".")

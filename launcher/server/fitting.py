@@ -24,7 +24,7 @@ class Fits:
     ) -> Misfit | None:
         """As `never_fits`, on those of the clusters that may be used."""
         # The views of nodes that stayed as they were are the same objects: quickly compared.
-        shape = [(view.name, view.is_live, view.nodes) for view in views]
+        shape = [(view.name, view.is_live, view.nodes, view.pools) for view in views]
         if shape != self._shape:
             self._shape, self._known = shape, {}
         key = resources.footprint, resources.replicas_per_rank, cluster, reach

@@ -9,16 +9,17 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from launcher.model.node import NodeReport
+from launcher.model.node import Drain, NodeReport
 from launcher.model.own_cluster import is_own
+from launcher.model.pools import NO_POOLS, Pools
 from launcher.model.wire import AllocationReport, Report
 from launcher.scheduler.state import SETTLES_S, ClusterView, NodeView
-from launcher.store import clusters
+from launcher.store import clusters, drains
 
 EMBEDDED = "local"
 """The cluster that an embedded server brings along."""
@@ -63,6 +64,11 @@ class Floor:
         self._heard: dict[str, _Heard] = {}
         self._nodes: dict[str, tuple[NodeView, ...]] = {}
         """Of each cluster that was not detached, as last seen."""
+        self._reported: dict[str, tuple[NodeReport, ...]] = {}
+        """What those were made of."""
+        self._drains: tuple[Drain, ...] = ()
+        self._told: dict[str, dict[str, str]] = {}
+        """By cluster and node id, why nodes are about to go, as they said themselves."""
         self._lock = threading.Lock()
 
     def anew(self) -> Floor:
@@ -74,10 +80,9 @@ class Floor:
             known = self._heard.setdefault(cluster, _Heard(self._clock()))
             known.at = self._clock()
             if report is not None:
-                if cluster in self._nodes and (
-                    known.report is None or known.report.nodes != report.nodes
-                ):
-                    self._nodes[cluster] = _seen(cluster, report.nodes)
+                is_new = known.report is None or known.report.nodes != report.nodes
+                if cluster in self._nodes and is_new:
+                    self._show(cluster, report.nodes)
                 before, known.report = known.there, report
                 known.states = {held.id: held for held in report.allocations}
                 if before - known.there:
@@ -87,18 +92,22 @@ class Floor:
 
     def remember(self, tx: Connection) -> None:
         """The clusters of a server that starts: they are silent until they are heard."""
-        rows = [row for row in clusters.all(tx) if row.kind != clusters.DETACHED]
-        self._nodes = {row.name: _seen(row.name, row.nodes) for row in rows}
+        self._drains = tuple(drains.all(tx))
+        for row in clusters.all(tx):
+            if row.kind != clusters.DETACHED:
+                self._show(row.name, row.nodes)
 
     def drop(self, cluster: str) -> None:
         """It was detached."""
         with self._lock:
             self._nodes.pop(cluster, None)
+            self._reported.pop(cluster, None)
+            self._told.pop(cluster, None)
 
     def forget(self, cluster: str) -> None:
         """A new session: what the one before said counts no more."""
         with self._lock:
-            self._nodes[cluster] = ()
+            self._show(cluster, ())
             self._heard[cluster] = _Heard(self._clock())
 
     def gone(self, cluster: str) -> None:
@@ -130,6 +139,59 @@ class Floor:
             return True  # nobody said that it is not
         return any(node.node_id == node_id for node in known.report.nodes)
 
+    # --- nodes that are about to go --------------------------------------------------------------
+
+    def set_drains(self, drains: Iterable[Drain]) -> None:
+        """The nodes that people want left, as they are stored now."""
+        with self._lock:
+            self._drains = tuple(drains)
+            self._show_all()
+
+    def tell_leaving(self, cluster: str, node_id: str, why: str) -> bool:
+        """A node said of itself that it is about to go; False: that is known."""
+        with self._lock:
+            told = self._told.setdefault(cluster, {})
+            if node_id in told:
+                return False
+            told[node_id] = why
+            self._show_all()
+        return True
+
+    def said(self, cluster: str, node_id: str) -> bool:
+        """Whether a node said of itself that it is about to go."""
+        return node_id in self._told.get(cluster, {})
+
+    def stays(self, drain: Drain) -> None:
+        """What nodes said of themselves counts no more: somebody knows better."""
+        with self._lock:
+            for node in self._reported.get(drain.cluster, ()):
+                if drain.is_of(node):
+                    self._told.get(drain.cluster, {}).pop(node.node_id, None)
+            self._show_all()
+
+    def leaving(self) -> dict[tuple[str, str], str]:
+        """Why nodes are to be left at once, with their names; by cluster and node id."""
+        with self._lock:
+            nodes = [node for seen in self._nodes.values() for node in seen]
+        return {
+            (node.cluster, node.node_id): f"{node.label} ({node.leaving})"
+            for node in nodes
+            if node.leaving and not node.until_idle
+        }
+
+    def _show_all(self) -> None:
+        for cluster, nodes in list(self._reported.items()):
+            self._show(cluster, nodes)
+
+    def _show(self, cluster: str, nodes: Sequence[NodeReport]) -> None:
+        told = self._told.get(cluster, {})
+        if nodes:  # else it is only not heard yet which there are
+            for gone in set(told).difference(node.node_id for node in nodes):
+                del told[gone]
+        drained = [drain for drain in self._drains if drain.cluster == cluster]
+        self._reported[cluster] = tuple(nodes)
+        self._nodes[cluster] = tuple(_seen(cluster, one, told, drained) for one in nodes)
+
     def clusters(self) -> list[ClusterView]:
         """Every cluster as the scheduler sees it, by name.
 
@@ -139,7 +201,12 @@ class Floor:
             known = sorted(self._nodes.items())
         return [
             ClusterView(
-                name, nodes, self.is_live(name), self.silent_s(name), *self._given_back_s(name)
+                name,
+                nodes,
+                self.is_live(name),
+                self.silent_s(name),
+                *self._given_back_s(name),
+                self._pools(name),
             )
             for name, nodes in known
         ]
@@ -150,6 +217,11 @@ class Floor:
         if known is None:
             return math.inf, math.inf
         return now - known.given_back_at, now - known.gives_back_since
+
+    def _pools(self, cluster: str) -> Pools:
+        known = self._heard.get(cluster)
+        told = known.report.pools if known is not None and known.report is not None else None
+        return told or NO_POOLS
 
     def words(self) -> str:
         """The names of the clusters, as `gpu, lab (silent)`."""
@@ -164,7 +236,19 @@ class Floor:
         return [self._expected] if self._expected is not None and starting else views
 
 
-def _seen(cluster: str, nodes: Iterable[NodeReport]) -> tuple[NodeView, ...]:
-    return tuple(
-        NodeView(cluster, one.node_id, one.host, one.total, one.free, one.labels) for one in nodes
+def _seen(
+    cluster: str, one: NodeReport, told: Mapping[str, str], drained: Iterable[Drain]
+) -> NodeView:
+    wish = next((drain for drain in drained if drain.is_of(one)), None)
+    own = one.leaving or told.get(one.node_id, "")
+    return NodeView(
+        cluster,
+        one.node_id,
+        one.host,
+        one.total,
+        one.free,
+        one.labels,
+        leaving=own or (wish.words if wish else ""),
+        until_idle=not own and wish is not None and wish.when_idle,
+        pool="" if own else one.pool,  # who ends it does not reckon with it any more
     )

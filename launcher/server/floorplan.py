@@ -42,6 +42,7 @@ class Node:
     gpu_runs: tuple[Run, ...]
     cpu_runs: tuple[Run, ...]
     is_gone: bool = False
+    leaving: str = ""
 
     @property
     def free_gpus(self) -> float:
@@ -149,7 +150,7 @@ def _node(node: NodeOccupancy, *, is_gone: bool) -> Node:
     gpus = max(node.gpus, sum(run.count for run in gpu_runs)) if is_gone else node.gpus
     cpus = max(node.cpus, sum(run.count for run in cpu_runs)) if is_gone else node.cpus
     label = node.host or node.node_id[:8]
-    return Node(node.node_id, label, gpus, cpus, gpu_runs, cpu_runs, is_gone)
+    return Node(node.node_id, label, gpus, cpus, gpu_runs, cpu_runs, is_gone, node.leaving)
 
 
 def _runs(held: Iterable[tuple[float, Holder]], other: float) -> tuple[Run, ...]:

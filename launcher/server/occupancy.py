@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -14,6 +14,7 @@ from launcher.server.control import Control
 from launcher.server.masking import Mask
 from launcher.store.jobs import Within
 from launcher.views_measured import NodeUse
+from launcher.views_pools import PoolView
 
 _WAIT = frozenset({JobState.QUEUED, JobState.HELD})
 Held = tuple[Allocation, Job]
@@ -48,7 +49,10 @@ def occupancy(control: Control, within: Within = None) -> views.Occupancy:
     return views.Occupancy(
         now,
         tuple(
-            cluster_occupancy(cluster, held_by(books.held_on(cluster.name), within))
+            replace(
+                cluster_occupancy(cluster, held_by(books.held_on(cluster.name), within)),
+                pools=_pools(cluster, books.more(cluster.name)),
+            )
             for cluster in clusters
         ),
         tuple(
@@ -80,6 +84,22 @@ def cluster_occupancy(cluster: ClusterView, held: Sequence[Held]) -> views.Clust
     )
 
 
+def _pools(cluster: ClusterView, asked: Mapping[str, int]) -> tuple[PoolView, ...]:
+    """Whose nodes come and go; none of a cluster that is silent."""
+    there = Counter(node.pool for node in cluster.nodes)
+    return tuple(
+        PoolView(
+            pool.name,
+            there[pool.name],
+            pool.most,
+            asked.get(pool.name, 0),
+            pool.coming,
+            pool.trouble or cluster.pools.trouble,
+        )
+        for pool in (cluster.pools.pools if cluster.is_live else ())
+    )
+
+
 def with_use(
     clusters: Sequence[views.ClusterOccupancy], use: Mapping[tuple[str, str], NodeUse]
 ) -> tuple[views.ClusterOccupancy, ...]:
@@ -105,6 +125,7 @@ def _node(node: NodeView, holders: tuple[views.Holder, ...]) -> views.NodeOccupa
         holders,
         _others(cpus - node.free.get("CPU", 0.0), sum(one.cpus for one in holders)),
         _others(gpus - node.free.get("GPU", 0.0), sum(one.gpus for one in holders)),
+        leaving=node.leaving,
     )
 
 

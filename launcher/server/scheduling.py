@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from launcher.logbook import about
 from launcher.model import lifecycle
 from launcher.scheduler.state import Placement
+from launcher.server import rules
 from launcher.server.agents import Agents
 from launcher.server.control import Control
 from launcher.server.notify import SCHEDULE
@@ -46,7 +47,10 @@ async def schedule_for_ever(control: Control, agents: Agents) -> None:
 def cycle(control: Control, agents: Agents) -> bool:
     """Time's effects, grants in place, then the queue; True when all that has not ended runs."""
     now, books = control.clock(), control.books
+    leaving = control.floor.leaving()
     for job in books.active():
+        if leaving:
+            control.advance(job, lambda job: rules.leave(job, leaving, now))
         control.advance(job, lambda job: lifecycle.tick(job, now))
         if job.attempt is not None and not job.attempt.is_over:
             control.advance(job, lambda job: agents.expire(job, now))
@@ -55,6 +59,8 @@ def cycle(control: Control, agents: Agents) -> bool:
     for job in books.overdue(now):
         control.advance(job, lambda job: lifecycle.tick(job, now, control.reason(job)))
     decisions = books.decide(now)
+    for cluster in books.tell_asked(decisions.scaling, now):
+        control.notifier.notify(f"cluster:{cluster}")
     for preemption in decisions.preemptions:
         control.preempt(preemption.job_id, by=preemption.by)
     for growth in decisions.growths:

@@ -16,6 +16,7 @@ from launcher.cli.live.lines import visible
 from launcher.units import format_duration, format_size
 from launcher.views import ClusterOccupancy, Holder, NodeOccupancy
 from launcher.views_measured import NodeUse
+from launcher.views_pools import PoolView
 
 WIDE, NARROW = 110, 70
 """Columns from which all is told at length, and below which bars have no room."""
@@ -52,7 +53,7 @@ def cpus(node: NodeOccupancy) -> Taken:
 
 def height(cluster: ClusterOccupancy) -> int:
     """Lines that it takes with a line a node."""
-    return len(cluster.nodes) + _AROUND if cluster.live else 1
+    return len(cluster.nodes) + len(cluster.pools) + _AROUND if cluster.live else 1
 
 
 def cluster(seen: ClusterOccupancy, *, width: int, room: int | None) -> RenderableType:
@@ -63,13 +64,30 @@ def cluster(seen: ClusterOccupancy, *, width: int, room: int | None) -> Renderab
         title.append(f"  silent for {silent}: no job starts there", style="bold red")
         return title
     title.append("  ").append_text(_sums(seen, width))
+    pools = [_pool(pool) for pool in seen.pools]
     if room is None or height(seen) <= room:
-        return Group(title, _lines(seen, width, cut=room is not None), Text())
+        return Group(title, *pools, _lines(seen, width, cut=room is not None), Text())
     signs = [_sign(node) for node in seen.nodes]
     each = max(width, 1)
     rows = [Text.assemble(*signs[at : at + each]) for at in range(0, len(signs), each)]
-    left = max(room - len(rows) - _AROUND, 1)
-    return Group(title, *rows[: max(room - _AROUND, 1)], _jobs(seen, width, left), Text())
+    around = _AROUND + len(pools)
+    left = max(room - len(rows) - around, 1)
+    return Group(title, *pools, *rows[: max(room - around, 1)], _jobs(seen, width, left), Text())
+
+
+def _pool(seen: PoolView) -> Text:
+    """`pool gpu  2 of 8 nodes, 2 are starting, 3 more asked for`."""
+    line = Text.assemble(
+        ("pool ", "dim"), _plain(seen.name), f"  {seen.nodes} of {seen.most} nodes"
+    )
+    if seen.coming:
+        verb = "is" if seen.coming == 1 else "are"
+        line.append(f", {seen.coming} {verb} starting", style="cyan")
+    if seen.asked > seen.coming:
+        line.append(f", {seen.asked - seen.coming} more asked for", style="yellow")
+    if seen.trouble:
+        line.append("  ").append_text(_plain(seen.trouble))
+    return line
 
 
 def _sums(seen: ClusterOccupancy, width: int) -> Text:
@@ -201,7 +219,8 @@ def _holders(node: NodeOccupancy, *, at_length: bool) -> str:
         for amount, name in ((node.other_gpus, "GPU"), (node.other_cpus, "CPU"))
         if amount
     ]
-    return ", ".join([*held, *others]) or "-"
+    leaves = [f"LEAVING: {node.leaving}"] if node.leaving else []
+    return ", ".join([*leaves, *held, *others]) or "-"
 
 
 def _holder(holder: Holder) -> str:

@@ -115,7 +115,12 @@ def test_clouds_offer_gpus_on_demand_and_spot_and_start_with_none(path: Path) ->
     types = read(path)["available_node_types"]
     head, demand, spot = (types[name] for name in ("head", "gpu", "gpu_spot"))
     assert head["resources"] == {"CPU": 0}, "no job runs there"
-    assert demand["resources"] == spot["resources"]
+    own = [
+        {name for name in one["resources"] if name.startswith("pool_")} for one in (demand, spot)
+    ]
+    assert own == [{"pool_gpu"}, {"pool_gpu_spot"}], "told apart where labels are not heeded"
+    for name in ("CPU", "GPU"):
+        assert demand["resources"][name] == spot["resources"][name]
     assert demand["resources"]["GPU"] > 0
     assert (demand["min_workers"], spot["min_workers"]) == (0, 0)
     market = "ray.io/market-type"

@@ -119,6 +119,9 @@ class Books:
     def known(self, job_id: str) -> Job | None:
         return self._database.jobs.get(job_id)
 
+    def asked(self, _: str) -> None:
+        """Clusters here stay as they are."""
+
     def held_on(self, _: str) -> list[tuple[Allocation, Job]]:
         held = self._database.allocations.values()
         return [

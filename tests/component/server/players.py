@@ -122,9 +122,9 @@ class Executor:
             assert reply.status == 200, reply.body
             self.fence = reply.json()["fence"]
 
-    def send(self, *nodes, allocations=(), receipt=""):
+    def send(self, *nodes, allocations=(), receipt="", **more):
         data = {"cluster": self.cluster, "fence": self.fence, "nodes": nodes}
-        data |= {"allocations": allocations, "receipt": receipt}
+        data |= {"allocations": allocations, "receipt": receipt} | more
         return self._server.ask("POST", "/executor/report", data=data)
 
     def report(self, *nodes, **more):
