@@ -20,9 +20,11 @@ from embedded import WORKERS, Embedded, embedded
 from marked import MarkedFolder
 from measuring import Section, interleaved, ratio, rounds_parser, say, spread
 from peers import Command
+from preload import COLD, left_by
 from slices import in_all
 
 _LOOPBACK = "127.0.0.1"
+_WAYS = ("by hand", "cold", "warm")
 _AS_IN_JOBS = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
@@ -90,13 +92,13 @@ def main() -> None:
             one = replace(FRAMEWORKS[name], name=name, python=pythons.get(name, sys.executable))
             row = [one.title, one.bare]
             if lacks := peers.missing(one.python, one.imports):
-                start_rows.append([*row, f"not measured: {lacks}", "", "", "", ""])
+                start_rows.append([*row, f"not measured: {lacks}", *[""] * 7])
                 rate_rows.append([*row, f"not measured: {lacks}", "", "", ""])
                 continue
             start_rows.append(row + _starts(cluster, one, args.rounds))
             rate_rows.append(row + _rates(cluster, one, args.slices, args.slice))
-    lines = ["first line, by hand", "launcher", "first step, by hand", "launcher", "÷ by hand"]
-    starts.table(["", "by hand", *lines], start_rows)
+    lines = [f"first {mark}, {way}" for mark in ("line", "step") for way in _WAYS]
+    starts.table(["", "by hand", *lines, "cold ÷ by hand", "warm ÷ by hand"], start_rows)
     starts.note("Of the last rank, from the command on. Goal: at most 1.1 x.")
     starts.print()
     rates.table(["", "by hand", "its", "launcher", "÷ by hand", "in all (95 %)"], rate_rows)
@@ -105,20 +107,24 @@ def main() -> None:
 
 
 def _starts(cluster: Embedded, one: Framework, rounds: int) -> list[str]:
+    def job(**more: Any) -> start.Start:
+        return start.launcher(cluster, one.program, **one.all_keys, **more)
+
+    left_by(job, one.title)
     results = interleaved(
         rounds,
         {
-            "launcher": lambda: start.launcher(cluster, one.program, **one.all_keys),
+            "warm": job,
+            "cold": lambda: job(**COLD),
             "by hand": lambda: start.by_hand(one.commands),
         },
     )
-    ways = ("by hand", "launcher")
     lines, steps = (
-        {way: [run.moments[mark] for run in results[way]] for way in ways}
+        {way: [run.moments[mark] for run in results[way]] for way in _WAYS}
         for mark in ("line", "step")
     )
-    figures = [spread(moments[way]) for moments in (lines, steps) for way in ways]
-    return [*figures, ratio(steps["launcher"], steps["by hand"])]
+    figures = [spread(moments[way]) for moments in (lines, steps) for way in _WAYS]
+    return [*figures, *(ratio(steps[way], steps["by hand"]) for way in ("cold", "warm"))]
 
 
 def _rates(cluster: Embedded, one: Framework, slices: int, slice_s: float) -> list[str]:

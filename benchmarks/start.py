@@ -17,6 +17,7 @@ from embedded import LAUNCHER, PROGRAMS, WORKERS, Embedded, embedded
 from marked import MarkedFolder, marked_folder
 from measuring import Section, add_ray_option, interleaved, ratio, rounds_parser, spread
 from peers import Command
+from preload import COLD, left_by
 
 _STAGES = {
     "submitted": "the server has the job",
@@ -46,7 +47,12 @@ def main() -> None:
     section = Section("Submit to first DDP step, 2 ranks, cluster up", rounds=args.rounds)
     lacks = peers.missing(args.ray_python)
     with embedded() as cluster:
-        variants = {"launcher": lambda: launcher(cluster), "torchrun": torchrun}
+        left_by(lambda: launcher(cluster), "the first job")
+        variants = {
+            "launcher": lambda: launcher(cluster),
+            "cold": lambda: launcher(cluster, **COLD),
+            "torchrun": torchrun,
+        }
         if lacks:
             results = interleaved(args.rounds, variants)
         else:
@@ -56,6 +62,8 @@ def main() -> None:
     section.table(*comparison(results, lacks))
     section.note("Where the time of `launcher submit` goes, from the command:")
     section.stages([start.moments for start in results["launcher"]], _STAGES)
+    section.note("The same where ranks start cold:")
+    section.stages([start.moments for start in results["cold"]], _STAGES)
     section.print()
 
 
@@ -118,7 +126,12 @@ def comparison(
     results: Mapping[str, list[Start]], lacks: str | None
 ) -> tuple[list[str], list[list[str]]]:
     own = [start.step for start in results["launcher"]]
-    words = {"launcher": "`launcher submit`", "torchrun": "torchrun", "Ray": "`ray job submit`"}
+    words = {
+        "launcher": "`launcher submit`, warm start",
+        "cold": "`launcher submit`, cold start",
+        "torchrun": "torchrun",
+        "Ray": "`ray job submit`",
+    }
     rows = [
         [
             words[name] + " + Ray Train TorchTrainer" * (name == "Ray"),
@@ -130,7 +143,7 @@ def comparison(
     ]
     if lacks:
         rows.append(["`ray job submit` + Ray Train", "", f"not measured: {lacks}", ""])
-    return ["", "first line", "first step", "launcher's time ÷ its"], rows
+    return ["", "first line", "first step", "warm start's time ÷ its"], rows
 
 
 if __name__ == "__main__":

@@ -1,15 +1,20 @@
 """The measured training as launcher and torchrun start it: one process a rank."""
 
+# ruff: noqa: E402 - its imports are measured too
+
 import time
 
 BEGUN = time.time()
 
+from argparse import ArgumentParser
+
+from loop import train
+from marks import Marks
+
+from launcher.train.pytorch import process_group
+
 
 def main() -> None:
-    from argparse import ArgumentParser
-
-    from marks import Marks
-
     parser = ArgumentParser()
     parser.add_argument("--marks", required=True, metavar="FOLDER")
     parser.add_argument("--steps", type=int, default=0)
@@ -19,10 +24,6 @@ def main() -> None:
     args = parser.parse_args()
     marks = Marks(args.marks)
     marks.add("line", BEGUN)
-
-    from loop import train
-
-    from launcher.train.pytorch import process_group
 
     with process_group():
         train(marks, steps=args.steps, pause_s=args.pause, endless=args.endless, tell=args.tell)

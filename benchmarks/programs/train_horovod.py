@@ -1,16 +1,18 @@
 """A training loop of PyTorch with Horovod."""
 
+# ruff: noqa: E402 - its imports are measured too
+
 import time
 
 BEGUN = time.time()
 
+import horovod.torch as hvd
+import torch
+from steps import BATCH, CLASSES, WIDTH, steps
+from torch import nn
+
 
 def main() -> None:
-    import horovod.torch as hvd
-    import torch
-    from steps import BATCH, CLASSES, WIDTH, steps
-    from torch import nn
-
     hvd.init()
     torch.manual_seed(0)
     model = nn.Sequential(

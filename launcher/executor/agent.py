@@ -13,6 +13,7 @@ import logging
 import os
 import queue
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -29,6 +30,7 @@ from launcher.executor.collecting import Collector
 from launcher.executor.core import AgentCore
 from launcher.executor.folders import JobFolder, jobs_root
 from launcher.executor.launching import rank_starts
+from launcher.executor.leaving import Presence, Watch, started_at
 from launcher.executor.leftovers import ship_leftovers
 from launcher.executor.lines import GangLines
 from launcher.executor.meeting import Meeting
@@ -44,6 +46,7 @@ from launcher.executor.secrecy import redacted, redaction
 from launcher.executor.server_line import ServerLine
 from launcher.executor.uplink import Uplink, until_answered
 from launcher.executor.visiting import Visiting
+from launcher.executor.warmth import Warmth
 from launcher.executor.watcher import Watching
 from launcher.executor.watching import End
 from launcher.frameworks import load as load_framework
@@ -71,6 +74,8 @@ class AgentConfig:
     address: str
     gpus: tuple[str, ...] = ()
     log_format: str = "text"
+    raylet: int = 0
+    """Process that the node's preloaded interpreters live with; 0: ranks start cold."""
     ca: str = ""
     """PEM of the authority that signed the server's certificate; empty: one the system knows."""
 
@@ -126,6 +131,15 @@ class Agent:
             held=[self._lines.fileno()],
             redactor=self._redaction.redactor,
         )
+        self._warmth = Warmth(
+            self._setup.launch,
+            self._folder,
+            node=config.index,
+            raylet=config.raylet,
+            mark=mark,
+            held=[self._lines.fileno()],
+            secrets=self._setup.secrets,
+        )
         self._python = self._make_python()
         self._collector = Collector(
             self._folder,
@@ -139,6 +153,9 @@ class Agent:
         self._outputs = self._make_outputs()
         self._preparer = self._make_preparer()
         self._visiting = Visiting(self._connect, self._redaction.redactor)
+        self._machine = Watch(started_at(os.getppid()))  # since its raylet was started
+        self._presence = Presence()
+        self._presence.set(here=True)
         self._launched = 0
         self._meeting: Meeting | None = None
         self._rendezvous: Rendezvous | None = None
@@ -270,6 +287,7 @@ class Agent:
         except queue.Empty:
             deed = None
         self._watch_calls()  # before the deed: it may be a stop
+        self._watch_machine()
         if deed is not None:
             deed(time.monotonic())
         self._core.tick(time.monotonic())
@@ -325,13 +343,17 @@ class Agent:
             self._rendezvous = self._open_rendezvous(gang)
             framework = load_framework(self._setup.launch.framework)
             self._ranks.start(
-                attempt, starts, head_start_s=framework.head_start_s(self._setup.launch)
+                attempt,
+                starts,
+                head_start_s=framework.head_start_s(self._setup.launch),
+                preloaded=lambda: self._warmth.keeper(starts),
             )
         except OSError as error:
             text = f"the ranks cannot be started: {error}"
             self._post(lambda now: self._core.not_started(attempt, text, now))
             return
         self._visiting.open(attempt, starts)
+        self._warmth.started(self._ranks, note=self._core.note)
         self._sampler.begin(attempt)
         if self.is_leader and gang.world_size > 1:
             self._meeting = Meeting(
@@ -381,6 +403,11 @@ class Agent:
             if calls:
                 self._core.flag_answer(calls, 0, 0, time.monotonic())
 
+    def _watch_machine(self) -> None:
+        """What this one ships is the last that its machine waits for."""
+        if not self._core.state.leaving and (why := self._machine.look()):
+            self._core.leaves(f"{socket.gethostname()} ({why})", time.monotonic())
+
     def _drain(self, attempt: int) -> None:
         """First the outputs, if ranks of the attempt ran here; then what is left to ship."""
         self._visiting.shut(f"attempt {attempt} of {self.job_id} is over")
@@ -388,6 +415,7 @@ class Agent:
         done = partial(self._core.drained, attempt)
         exits = self._core.state.exits
         ended_well = len(exits) == self._core.node.ranks and not any(one.code for one in exits)
+        self._warmth.ended(well=ended_well)
         self._collector.finish(attempt, End.WELL if ended_well else End.BADLY)
         self._finish_meeting()
         self._close_rendezvous()
@@ -430,6 +458,7 @@ class Agent:
         self._visiting.shut(f"its agent left: {action.reason}")
         self._ranks.close()
         self._close_rendezvous()
+        self._warmth.close()
         self._python.close()
         self._outputs.close()
         self._sampler.close()
@@ -447,5 +476,6 @@ class Agent:
         if job_over and self._collector.is_all_shipped:
             self._folder.remove()
         self._preparer.give_back()
+        self._presence.set(here=False)
         self.finished.set()
         self._lines.close()

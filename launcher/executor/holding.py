@@ -26,6 +26,7 @@ PLACE_TIMEOUT_S = 20.0
 CLOSE_PATIENCE_S = 15.0
 """How long agents may take to leave before Ray is asked to kill them."""
 SILENT_AFTER_S = 10.0
+_CLOSE_POLL_S = 0.1
 
 
 class Holding:
@@ -51,6 +52,8 @@ class Holding:
         self._obeyed: dict[int, int] = {}
         """The session that each agent obeys, as it said on its present connection."""
         self._stop = threading.Event()
+        self._parted = threading.Event()
+        """An agent was proven dead since this was cleared."""
         if stopping:
             self._stop.set()
         self._thread = threading.Thread(target=self._work, name=wanted.id, daemon=True)
@@ -145,12 +148,17 @@ class Holding:
             {"role": "executor", "session": self._session()},
             on_up=lambda _: self._linked_anew(index),
             on_message=lambda message: self._hear(index, message),
-            on_dead=lambda _: self._changed(self.state),
+            on_dead=lambda _: self._died(),
         )
 
     def _linked_anew(self, index: int) -> None:
-        self._obeyed.pop(index, None)
-        self._changed(self.state)
+        if self._obeyed.pop(index, None) is not None:  # the first link needs no word of its own
+            self._changed(self.state)
+
+    def _died(self) -> None:
+        self._parted.set()
+        if not self._stop.is_set():  # else "gone" tells it, in a moment
+            self._changed(self.state)
 
     def _hear(self, index: int, message: dict[str, Any]) -> None:
         if "asked_at" in message:
@@ -163,7 +171,8 @@ class Holding:
         while (self._unproven() or self._answering()) and time.monotonic() < deadline:
             for line in list(self._lines.values()):
                 line.send({"close": "its executor was told to give the allocation back"})
-            time.sleep(0.1)
+            self._parted.wait(_CLOSE_POLL_S)
+            self._parted.clear()
         for node in self.wanted.nodes:
             self._ray.kill_agent(self.wanted.id, node.index)
         self._ray.release(self.wanted.id)
@@ -183,7 +192,8 @@ class Holding:
     def _set(self, state: str, reason: str) -> None:
         self.state, self.reason = state, reason
         log.info("%s: %s %s", self.wanted.id, state, reason, extra=self._about)
-        self._changed(state)
+        if state != "stopping":  # nothing is done about it: the next report tells it too
+            self._changed(state)
 
     @property
     def _about(self) -> dict[str, object]:

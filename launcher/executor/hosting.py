@@ -67,6 +67,7 @@ class AgentHost:
     def start(self, config: dict[str, Any]) -> str:
         """Start the agent, once; gives the address of its gang channel."""
         if self._agent is None:
+            import os
             import threading
 
             import ray
@@ -80,6 +81,7 @@ class AgentHost:
                     node_id=context.get_node_id(),
                     address=ray.util.get_node_ip_address(),
                     gpus=tuple(context.get_accelerator_ids().get("GPU", ())),
+                    raylet=os.getppid(),
                 )
             )
             threading.Thread(target=self._await_end, name="end", daemon=True).start()

@@ -43,8 +43,14 @@ _ROUNDS, _ROUND_S = 250, 0.02
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def main(mark: str, folder: str) -> None:
-    """Serve the agent until it ends, or its lease."""
+def main(mark: str, folder: str, run: Callable[[dict[str, Any]], None] | None = None) -> None:
+    """Serve the agent until it ends, or its lease.
+
+    Args:
+        mark: environment entry of all that belongs to the allocation.
+        folder: the job's on this node.
+        run: makes a forked process a rank, and does not return; None: it executes the program.
+    """
     keep_from_ranks()
     _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -69,7 +75,7 @@ def main(mark: str, folder: str) -> None:
                 break
             *lines, pending = (pending + data).split(b"\n")
             for line in lines:
-                until = obey(json.loads(line), ranks, until)
+                until = obey(json.loads(line), ranks, until, run or execute)
     bury(lambda pid: carries(pid, mark.encode()) or writes_to(pid, folder))
     bury_orphans()
 
@@ -82,7 +88,12 @@ def keep_from_ranks() -> None:
                 os.set_inheritable(int(entry.name), False)
 
 
-def obey(message: dict[str, Any], ranks: dict[int, int], until: float) -> float:
+def obey(
+    message: dict[str, Any],
+    ranks: dict[int, int],
+    until: float,
+    run: Callable[[dict[str, Any]], None],
+) -> float:
     """Carry out one message of the agent; gives the time until which ranks may run."""
     if "until" in message:
         return float(message["until"])
@@ -90,7 +101,7 @@ def obey(message: dict[str, Any], ranks: dict[int, int], until: float) -> float:
         return until
     if "start" in message:
         order = message["start"]
-        pid = start(order)
+        pid = start(order, run)
         ranks[pid] = order["rank"]
         say({"started": order["rank"], "pid": pid})
     elif "pause" in message:
@@ -103,7 +114,7 @@ def obey(message: dict[str, Any], ranks: dict[int, int], until: float) -> float:
     return until
 
 
-def start(order: dict[str, Any]) -> int:
+def start(order: dict[str, Any], run: Callable[[dict[str, Any]], None]) -> int:
     """Fork one rank: own session, death signal, clean signal state, its files as stdio."""
     keeper = os.getpid()
     # A signal that comes before the child is ready for it waits, instead of being ignored as here.
@@ -124,14 +135,19 @@ def start(order: dict[str, Any]) -> int:
         null = os.open(os.devnull, os.O_RDONLY)
         for source, target in ((null, 0), (log, 1), (log, 2)):
             os.dup2(source, target)
-        try:
-            os.chdir(order["cwd"])
-            os.execvpe(order["argv"][0], order["argv"], order["env"])  # noqa: S606 - its purpose
-        except OSError as error:
-            os.write(2, f"launcher: cannot run {order['argv'][0]!r}: {error.strerror}\n".encode())
-            os._exit(126 if isinstance(error, PermissionError) else 127)
+        run(order)
     finally:
         os._exit(255)
+
+
+def execute(order: dict[str, Any]) -> None:
+    """Become the program of a rank."""
+    try:
+        os.chdir(order["cwd"])
+        os.execvpe(order["argv"][0], order["argv"], order["env"])  # noqa: S606 - its purpose
+    except OSError as error:
+        os.write(2, f"launcher: cannot run {order['argv'][0]!r}: {error.strerror}\n".encode())
+        os._exit(126 if isinstance(error, PermissionError) else 127)
 
 
 def _hear_all_signals() -> None:

@@ -10,21 +10,19 @@ import queue
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from launcher.executor import keeper as keeper_script
 from launcher.executor.folders import JobFolder
+from launcher.executor.keepers import Keeper
 from launcher.executor.redacting import Redactor
 from launcher.model.job import RankExit
 from launcher.model.metric import checkpoint_of, parse_record, progress_of
-from launcher.model.verdict import last_error_line
+from launcher.model.verdict import BEGUN_AFTER_S, last_error_line
 from launcher.train.stopping import CALLS, COMMITTED, NOTHING, PROPOSED, SIZE, STATE, TARGET
 
 TAIL_BYTES, TAIL_LINES = 4096, 20
@@ -77,7 +75,14 @@ class Ranks:
         self._signalled = False
         self._ooms = 0
         self._flags: dict[int, memoryview] = {}
-        self._keeper: subprocess.Popen[bytes] | None = None
+        self._keeper: Keeper | None = None
+        """Executes commands, and ranks that start cold."""
+        self._preloaded: Keeper | None = None
+        """Forks ranks from an interpreter that has imported what they need."""
+        self._starter: Keeper | None = None
+        """Whichever of the two has the ranks."""
+        self._is_doubtful = False
+        self._started_at = 0.0
         self._command: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._command_lock = threading.Lock()
         self._abandoned = 0
@@ -96,13 +101,13 @@ class Ranks:
             if attempt <= self._abandoned:
                 return -signal.SIGKILL
             self._command = queue.SimpleQueue()
-            keeper = self._keeper_process()
-            self._tell(keeper, {"start": order})
+            keeper = self._living_keeper()
+            keeper.tell({"start": order})
         while True:
             try:
                 return self._command.get(timeout=1.0)
             except queue.Empty:
-                if keeper.poll() is not None:  # it was dying when it was told
+                if keeper.is_gone:  # it was dying when it was told
                     return -signal.SIGKILL
 
     def abandon(self, attempt: int) -> None:
@@ -111,13 +116,18 @@ class Ranks:
             self._abandoned = max(self._abandoned, attempt)
             if self._keeper is not None:
                 order = {"rank": COMMAND, "number": signal.SIGKILL, "session": True}
-                self._tell(self._keeper, {"signal": order})
+                self._keeper.tell({"signal": order})
 
     def is_abandoned(self, attempt: int) -> bool:
         return attempt <= self._abandoned
 
     def start(
-        self, attempt: int, starts: Sequence[RankStart], *, head_start_s: float = 0.0
+        self,
+        attempt: int,
+        starts: Sequence[RankStart],
+        *,
+        head_start_s: float = 0.0,
+        preloaded: Callable[[], Keeper | None] = lambda: None,
     ) -> None:
         """Start all ranks of an attempt; each one's end comes by `on_exit`.
 
@@ -125,22 +135,27 @@ class Ranks:
             attempt: its number.
             starts: the ranks of this node, in order.
             head_start_s: how much earlier rank 0 is started, here or on another node.
+            preloaded: gives a new keeper that has imported what they need; None: they start cold.
+                It is not asked again once ranks that did not crashed before their first report, or
+                had to be ended.
 
         Raises:
             OSError: the disk has no room for what they need; none was started.
         """
         self._attempt, self._exits, self._signalled = attempt, {}, False
+        self._started_at = time.monotonic()
         self._pids = {}
         self._expected = {start.rank for start in starts}
         self._ooms = _oom_kills()
         self._flags = {
             start.rank: _stop_file(self._folder.spool(attempt, start.rank)) for start in starts
         }
-        keeper = self._keeper_process()
+        keeper = self._preloaded_keeper(preloaded) or self._living_keeper()
+        self._starter = keeper
         first_behind = next((start.rank for start in starts if start.rank), None)
         for start in starts:
             if start.rank == first_behind and head_start_s:
-                self._tell(keeper, {"pause": head_start_s})
+                keeper.tell({"pause": head_start_s})
             order = {
                 "rank": start.rank,
                 "argv": list(start.argv),
@@ -148,21 +163,23 @@ class Ranks:
                 "cwd": str(start.cwd),
                 "log": str(self._folder.log(attempt, start.rank)),
             }
-            self._tell(keeper, {"start": order})
+            keeper.tell({"start": order})
+        if keeper.is_gone:  # it was dying when it became theirs
+            self._all_gone()
 
     def run_until(self, until: float) -> None:
         """Past this time (monotonic) nothing runs, even if this process stands still."""
         if until != self._until:
             self._until = until
-            if self._keeper is not None:
-                self._tell(self._keeper, {"until": until})
+            for keeper in self._keepers():
+                keeper.tell({"until": until})
 
     def signal(self, number: int, *, whole_session: bool) -> None:
         """Signal every living rank (with all of its process group, if asked)."""
         self._signalled = True
-        if self._keeper is not None:
+        if self._starter is not None:
             order = {"rank": None, "number": number, "session": whole_session}
-            self._tell(self._keeper, {"signal": order})
+            self._starter.tell({"signal": order})
 
     def propose_stop(self, target: int) -> tuple[int, bool]:
         """Propose the call of should_stop() at which it turns True.
@@ -204,42 +221,39 @@ class Ranks:
         """End everything that the allocation ever started here; returns when it is gone."""
         with self._command_lock:
             self._abandoned = sys.maxsize
-        if self._keeper is not None and self._keeper.stdin is not None:
-            self._keeper.stdin.close()
-            self._keeper.wait()
+        for keeper in self._keepers():
+            keeper.close()
 
-    def _keeper_process(self) -> subprocess.Popen[bytes]:
-        if self._keeper is None or self._keeper.poll() is not None:
-            self._keeper = subprocess.Popen(
-                [
-                    *(sys.executable, "-I", "-S", keeper_script.__file__),
-                    *(self._mark, str(self._folder.path)),
-                ],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                start_new_session=True,
-                pass_fds=self._held,
-                env={"PATH": os.environ.get("PATH", os.defpath)},
-            )
-            if self._until < math.inf:
-                self._tell(self._keeper, {"until": self._until})
-            threading.Thread(
-                target=self._listen, args=(self._keeper,), name="keeper", daemon=True
-            ).start()
+    @property
+    def is_warm(self) -> bool:
+        """Whether the ranks of this attempt were forked from a preloaded interpreter."""
+        return self._starter is not None and self._starter is self._preloaded
+
+    def _keepers(self) -> list[Keeper]:
+        return [keeper for keeper in (self._keeper, self._preloaded) if keeper is not None]
+
+    def _living_keeper(self) -> Keeper:
+        if self._keeper is None or self._keeper.is_gone:
+            self._keeper = Keeper.executed(self._mark, self._folder.path, self._held)
+            self._begin(self._keeper)
         return self._keeper
 
-    def _tell(self, keeper: subprocess.Popen[bytes], message: dict[str, Any]) -> None:
-        assert keeper.stdin is not None
-        try:
-            keeper.stdin.write(json.dumps(message).encode() + b"\n")
-            keeper.stdin.flush()
-        except (OSError, ValueError):
-            pass  # it died: its ranks died with it, and _listen tells so
+    def _preloaded_keeper(self, ask: Callable[[], Keeper | None]) -> Keeper | None:
+        if self._is_doubtful:
+            return None
+        if self._preloaded is None or self._preloaded.is_gone:
+            self._preloaded = ask()
+            if self._preloaded is not None:
+                self._begin(self._preloaded)
+        return self._preloaded
 
-    def _listen(self, keeper: subprocess.Popen[bytes]) -> None:
-        assert keeper.stdout is not None
-        for line in keeper.stdout:
-            message = json.loads(line)
+    def _begin(self, keeper: Keeper) -> None:
+        if self._until < math.inf:
+            keeper.tell({"until": self._until})
+        threading.Thread(target=self._listen, args=(keeper,), name="keeper", daemon=True).start()
+
+    def _listen(self, keeper: Keeper) -> None:
+        for message in keeper.heard():
             if message.get("exit") == COMMAND:
                 self._command.put(int(message["code"]))
             elif "started" in message:
@@ -247,8 +261,13 @@ class Ranks:
             elif "exit" in message:
                 peak = int(message.get("peak", 0))
                 self._ended(int(message["exit"]), int(message["code"]), peak)
-        # The keeper's death signal took the ranks along, and the command.
-        self._command.put(-signal.SIGKILL)
+        # Its death signal took the ranks along, and the command.
+        if keeper is self._keeper:
+            self._command.put(-signal.SIGKILL)
+        if keeper is self._starter:
+            self._all_gone()
+
+    def _all_gone(self) -> None:
         for rank in sorted(self._expected - set(self._exits)):
             self._ended(rank, -signal.SIGKILL)
 
@@ -269,7 +288,12 @@ class Ranks:
             tail=tail,
             error=error,
             peak_memory=peak,
+            warm=self.is_warm,
         )
+        # One that crashed or, as may be, hung: a start that is like no other is not tried twice.
+        began = reported or time.monotonic() - self._started_at >= BEGUN_AFTER_S
+        of_start = self._exits[rank].has_crashed or self._signalled
+        self._is_doubtful |= self.is_warm and of_start and not began
         self._on_exit(attempt, list(self._exits.values()))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -12,6 +13,8 @@ from launcher import names
 from launcher.model.checkpoint import KeepBest
 from launcher.model.ending import Ending
 from launcher.model.states import JobState
+
+_CRASHES = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE})
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,13 @@ class RankExit:
     """The error in the program's own words, when it wrote an ERROR_FILE as torch does."""
     peak_memory: int = 0
     """Bytes that its largest process had in memory at most; 0: not known."""
+    warm: bool = False
+    """It was forked from an interpreter that had imported its framework."""
+
+    @property
+    def has_crashed(self) -> bool:
+        """A fault of native code ended it: of the program's, or of a fork that was not safe."""
+        return -self.code in _CRASHES
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,8 @@ class Attempt:
     force: bool = False
     """The stop must not wait for the program's grace."""
     verdict: Verdict | None = None
+    stopping_words: str = ""
+    """Why it is being stopped, where that says more than the words of the ending."""
 
     @property
     def is_over(self) -> bool:

@@ -68,6 +68,8 @@ class Launch:
     """Interpreter of the ranks, as the user wrote it; None: the one that runs the agent."""
     requirements: Requirements | None = None
     """An environment of these runs the ranks; `python` is then what it is made with."""
+    warm_start: bool = True
+    """Ranks may be forked from an interpreter that has imported their framework."""
     code: str = ""
     """sha256 of the packaged workdir; empty: no files."""
     max_restarts: int = 0

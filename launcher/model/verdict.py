@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from launcher.model.ending import WORDS, Ending
 from launcher.model.harmless import harmless
@@ -79,19 +80,38 @@ def judge(
         words = f"{WORDS[Ending.EXIT_ABORTED]} (rank {first.rank}: {describe_code(first.code)})"
         return Verdict(Ending.EXIT_ABORTED, words, first.rank, ordered, began)
     ending = _ending_of(first, began=began)
-    words = f"rank {first.rank}: {describe_code(first.code)}"
-    if ending is Ending.OUT_OF_MEMORY:
-        words += ", out of memory"
-    elif ending is Ending.START_TIMEOUT and _never_met(first):
-        words += ", as the ranks did not all meet in time"
-    elif ending is Ending.START_TIMEOUT:
-        words = f"rank {first.rank}: the rendezvous port was taken; another one is tried"
+    words = _words_of(first, ending)
     error = harmless(first.error) or last_error_line(first.tail)
     if error.startswith("EOFError"):
         error += " (a job has no standard input: give the program its answers as arguments)"
     return Verdict(
         ending, f"{words}: {error}" if error else words, first.rank, ordered, began=began
     )
+
+
+def _words_of(first: RankExit, ending: Ending) -> str:
+    """How the first rank that failed ended."""
+    words = f"rank {first.rank}: {describe_code(first.code)}"
+    if ending is Ending.OUT_OF_MEMORY:
+        return f"{words}, out of memory"
+    if ending is Ending.WARM_START_FAILED:
+        return f"{words} before its first report, after a warm start; the next start is cold"
+    if ending is Ending.START_TIMEOUT and _never_met(first):
+        return f"{words}, as the ranks did not all meet in time"
+    if ending is Ending.START_TIMEOUT:
+        return f"rank {first.rank}: the rendezvous port was taken; another one is tried"
+    return words
+
+
+def overruled(verdict: Verdict, ending: Ending, words: str = "") -> Verdict:
+    """The verdict on an attempt that was stopped for a reason: that is its ending.
+
+    What had done its work by then is finished all the same, unless its user did not want it.
+    """
+    done = verdict.ending is Ending.FINISHED and any(rank.finished for rank in verdict.exits)
+    if done and ending is not Ending.CANCELLED_BY_USER:
+        return verdict
+    return replace(verdict, ending=ending, words=words)
 
 
 def first_failing(exits: Iterable[RankExit]) -> RankExit | None:
@@ -143,6 +163,8 @@ def _ending_of(first: RankExit, *, began: bool) -> Ending:
         return Ending.KILLED
     if not began and (_PORT_TAKEN.search(first.tail) or _never_met(first)):
         return Ending.START_TIMEOUT
+    if not began and first.warm and first.has_crashed:
+        return Ending.WARM_START_FAILED
     return Ending.PROGRAM_FAILED
 
 

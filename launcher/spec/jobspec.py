@@ -148,6 +148,9 @@ class Python(Part):
     """Packages of the program, as a list or a file of the workdir (requirements.txt,
     pyproject.toml). Each node makes an environment of them with uv, once for all jobs that want the
     same; docs/environments.md tells more. Without it: those that the interpreter has."""
+    warm_start: Flag = True
+    """Ranks are forked from an interpreter that has imported torch, TensorFlow, Keras or JAX, where
+    a node has one and the program allows it; docs/warm-starts.md tells more."""
 
 
 class Best(Part):

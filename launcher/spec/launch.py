@@ -57,6 +57,7 @@ def to_launch(spec: JobSpec, job_id: str, code: str) -> Launch:
         env=dict(spec.env),
         python=spec.python.interpreter,
         requirements=_requirements(spec),
+        warm_start=spec.python.warm_start,
         code=code,
         max_restarts=spec.retries.max,
         start_timeout_s=timeouts.start,

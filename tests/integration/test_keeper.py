@@ -16,29 +16,28 @@ from typing import Any
 
 import pytest
 from machine import command, holders, kill, pids, wait_until
+from preloading import Forked, Raylet, raylet
 
 from launcher.executor import keeper as keeper_script
 from launcher.executor.folders import JobFolder
 from launcher.executor.sweep import sweep_folder, sweep_job
 
-MARK = "LAUNCHER_ALLOCATION=keeper-test.1"
+MARK = f"LAUNCHER_ALLOCATION=keeper-test-{os.getpid()}.1"
+"""Of this process: what carries it is killed."""
 SLEEP = ["sleep", "600"]
 
 
 class Keeper:
-    """A keeper process and all that it said."""
+    """A keeper process and all that it said: one that was executed, or forked by a preloader."""
 
-    def __init__(self, folder: Path, held: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self, folder: Path, held: tuple[int, ...] = (), forked_by: Raylet | None = None
+    ) -> None:
         self.folder = folder
         self.said: list[dict[str, Any]] = []
-        self.process = subprocess.Popen(
-            [sys.executable, "-I", "-S", keeper_script.__file__, MARK, str(folder)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-            pass_fds=held,
-            env={"PATH": os.environ["PATH"]},
-        )
+        self.process = _forked(forked_by, folder, held) if forked_by else _executed(folder, held)
+        self._is_forked = forked_by is not None
+        self._count = 0
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
 
@@ -63,7 +62,13 @@ class Keeper:
         self.tell(start=order)
 
     def run(self, program: str, **more: Any) -> None:
-        self.start(sys.executable, "-c", program, **more)
+        if self._is_forked:  # else it would be executed there too
+            self._count += 1
+            script = self.folder / f"program-{self._count}.py"
+            script.write_text(program)
+            self.start(sys.executable, str(script), **more)
+        else:
+            self.start(sys.executable, "-c", program, **more)
 
     def log(self, rank: int = 0) -> Path:
         return self.folder / f"rank-{rank}.log"
@@ -104,14 +109,42 @@ class Keeper:
         self.wait()
 
 
+def _executed(folder: Path, held: tuple[int, ...]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", keeper_script.__file__, MARK, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        pass_fds=held,
+        env={"PATH": os.environ["PATH"]},
+    )
+
+
+def _forked(raylet: Raylet, folder: Path, held: tuple[int, ...]) -> Forked:
+    asked = {"mark": MARK, "folder": str(folder), "path": [str(folder)]}
+    return Forked(raylet, raylet.begin("json", "numpy"), asked, held)
+
+
 def left(folder: Path) -> list[list[bytes]]:
     """Command lines of what still writes below the folder."""
     return [command(pid) for pid in holders(folder)]
 
 
+@pytest.fixture(scope="module")
+def preloading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Raylet]:
+    with raylet(tmp_path_factory.mktemp("preloaded") / "own") as made:
+        yield made
+
+
+@pytest.fixture(params=["executed", "forked"])
+def forked_by(request: pytest.FixtureRequest) -> Raylet | None:
+    """What forks the keeper; None: it is executed."""
+    return request.getfixturevalue("preloading") if request.param == "forked" else None
+
+
 @pytest.fixture
-def keeper(tmp_path: Path) -> Iterator[Keeper]:
-    made = Keeper(tmp_path)
+def keeper(tmp_path: Path, forked_by: Raylet | None) -> Iterator[Keeper]:
+    made = Keeper(tmp_path, forked_by=forked_by)
     yield made
     if made.process.poll() is None:
         made.process.send_signal(signal.SIGCONT)
@@ -346,8 +379,8 @@ def test_a_rank_whose_start_comes_after_the_lease_never_runs(keeper: Keeper) -> 
     assert not keeper.log().exists()
 
 
-def test_a_killed_keeper_takes_its_ranks_along(tmp_path: Path) -> None:
-    keeper = Keeper(tmp_path)
+def test_a_killed_keeper_takes_its_ranks_along(tmp_path: Path, forked_by: Raylet | None) -> None:
+    keeper = Keeper(tmp_path, forked_by=forked_by)
     keeper.start(*SLEEP)
     pid = keeper.pid()
     kill(keeper.process.pid)
@@ -355,10 +388,12 @@ def test_a_killed_keeper_takes_its_ranks_along(tmp_path: Path) -> None:
     wait_until(lambda: pid not in set(pids()), "the end of the rank")
 
 
-def test_an_address_refuses_only_once_the_keeper_is_gone(tmp_path: Path) -> None:
+def test_an_address_refuses_only_once_the_keeper_is_gone(
+    tmp_path: Path, forked_by: Raylet | None
+) -> None:
     listening = socket.create_server(("127.0.0.1", 0))
     address = listening.getsockname()
-    keeper = Keeper(tmp_path, held=(listening.fileno(),))
+    keeper = Keeper(tmp_path, held=(listening.fileno(),), forked_by=forked_by)
     keeper.start("bash", "-c", "ls -l /proc/self/fd; sleep 600")
     descriptors = keeper.written("/proc")
     assert "socket:" not in descriptors  # it is none of the ranks' business

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from launcher.model.ending import Ending
+from launcher.model.ending import RETRY, Ending, Retry
 from launcher.model.job import RankExit
 from launcher.model.verdict import (
     BEGUN_AFTER_S,
@@ -293,3 +293,24 @@ def test_without_a_named_error_the_line_that_ended_the_process_is_told():
         "Check failed: dims == 2 (3 vs. 2)"
     )
     assert last_error_line("I1122 04:59:13.9   22842 port.cc:153] oneDNN is on") == ""
+
+
+@pytest.mark.parametrize("code", [-11, -6, -7, -4, -8])
+def test_a_crash_right_after_a_warm_start_is_the_starts_fault(code: int) -> None:
+    found = judge([RankExit(0, code, warm=True), RankExit(1, 0)], expected=2, ran_s=1)
+    assert (found.ending, found.first_failing, found.began) == (Ending.WARM_START_FAILED, 0, False)
+    assert "the next start is cold" in found.words
+    assert RETRY[found.ending] is Retry.FREE
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        RankExit(0, -11),
+        RankExit(0, 1, warm=True),
+        RankExit(0, -11, warm=True, reported=True),
+        RankExit(0, -15, warm=True),
+    ],
+)
+def test_any_other_failure_after_a_warm_start_is_the_programs(first: RankExit) -> None:
+    assert judge([first], expected=1, ran_s=1).ending is Ending.PROGRAM_FAILED

@@ -141,6 +141,41 @@ def test_a_held_or_ended_element_leaves_its_room_and_comes_back_to_the_end_of_th
     assert lifecycle.retry(cancelled, NOW, by="ada").job.array_waits
 
 
+def test_a_limit_that_is_taken_away_gives_each_element_its_turn(lives):
+    job = replace(lives().job, array_id="sweep-abcdef", array_limit=2, array_waits=True)
+    change = waiting.set_limit(job, None, NOW + 5, by="ada")
+    assert (change.job.is_eligible, change.job.array_limit) == (True, None)
+    assert change.job.queued_at == NOW + 5
+    assert [event.text for event in change.events] == [
+        "limit of sweep-abcdef changed from 2 to none by ada"
+    ]
+
+
+def test_the_same_limit_again_is_no_change_and_an_ended_element_has_no_event_of_it(lives):
+    job = replace(lives().job, array_id="sweep-abcdef", array_limit=2)
+    assert not waiting.set_limit(job, 2, NOW, by="ada").events
+    ended = lifecycle.cancel(job, NOW, by="ada").job
+    change = waiting.set_limit(ended, 4, NOW, by="ada")
+    assert (change.job.array_limit, change.events) == (4, ())
+
+
+@pytest.mark.parametrize(("limit", "back"), [(1, "012"), (2, "02"), (3, "2"), (4, ""), (9, "")])
+def test_beyond_a_lower_limit_are_those_that_would_have_had_their_turn_last(lives, limit, back):
+    def element(index, job, **more):
+        more = {"array_id": "sweep-abcdef", "array_index": index, "array_limit": 5} | more
+        return replace(job, id=f"sweep-abcdef-{index}", **more)
+
+    array = [
+        element(0, lives().job),
+        element(1, lives().job, priority=60),
+        element(2, lives().job),
+        element(3, lives().running().job),
+        element(4, lives().job, array_waits=True),
+        element(5, waiting.hold(lives().job, NOW, by="ada").job),
+    ]
+    assert waiting.beyond(array, limit) == {f"sweep-abcdef-{index}" for index in back}
+
+
 def test_the_reason_of_not_before_is_the_moment_and_of_a_failure_its_back_off(lives):
     job = replace(lives().job, not_before=NOW + 7200)
     assert waiting.obstacle(job, NOW) == ("starts at 1970-01-01 02:16 UTC at the earliest, in 2h")
