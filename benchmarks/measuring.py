@@ -119,13 +119,18 @@ def ratio(own: Sequence[float], peer: Sequence[float]) -> str:
     return spread([one / other for one, other in zip(own, peer, strict=True)], "x")
 
 
-def wait_until(holds: Callable[[], T | None], what: str, patience_s: float = _PATIENCE_S) -> T:
+def wait_until(
+    holds: Callable[[], T | None],
+    what: str,
+    patience_s: float = _PATIENCE_S,
+    every_s: float = _POLL_S,
+) -> T:
     """The first true answer of `holds`."""
     give_up = time.monotonic() + patience_s
     while not (found := holds()):
         if time.monotonic() > give_up:
             sys.exit(f"not within {patience_s:g} s: {what}")
-        time.sleep(_POLL_S)
+        time.sleep(every_s)
     return found
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 from launcher.address import Address, OwnServer, find_server, state_dir
 from launcher.api.checkpoints import Checkpoints
 from launcher.api.clusters import Clusters
+from launcher.api.drains import Drains
 from launcher.api.frames import Frames
 from launcher.api.keeping import Keeping
 from launcher.api.notify import Notify
@@ -37,6 +38,7 @@ class Client(
     Outputs,
     Checkpoints,
     Clusters,
+    Drains,
     Keeping,
     Notify,
     Pages,

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from launcher.api.caller import API, NEWEST, Caller, Ref, this_user, with_query
-from launcher.interpreters import choose as choose_python
-from launcher.model.plan import Plan
 from launcher.views import EventView, JobList, JobView, OutputView, Removal, Series, series, view
 
 if TYPE_CHECKING:
     from launcher.download import JobFiles
+    from launcher.model.plan import Plan
     from launcher.spec.again import Difference
     from launcher.spec.given import Given
     from launcher.spec.jobspec import JobSpec
@@ -75,6 +74,7 @@ class Jobs(Caller):
         Raises:
             SpecError: every complaint about the spec, or the files cannot be sent.
         """
+        from launcher.interpreters import choose as choose_python
         from launcher.spec.dump import to_json
         from launcher.spec.given import given_spec
         from launcher.upload import send_workdir
@@ -111,6 +111,8 @@ class Jobs(Caller):
         Raises:
             SpecError: the server refuses the spec.
         """
+        from launcher.interpreters import choose as choose_python
+        from launcher.model.plan import Plan
         from launcher.spec.dump import to_json
 
         body = {

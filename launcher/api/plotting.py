@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from launcher.api.caller import Ref, refs_of
 from launcher.api.curves import Curves
 from launcher.api.jobs import Jobs
-from launcher.views_curves import CurvesView, SeriesView
 
 if TYPE_CHECKING:
     from launcher.charts import Chart
     from launcher.plots import Wish, X
     from launcher.views import JobView
+    from launcher.views_curves import CurvesView, SeriesView
 
 _COLUMNS = 2000
 """More than a picture has; smoothing goes by what is left after thinning."""
@@ -114,6 +114,8 @@ class Plotting(Curves, Jobs):
         """The curves of a job, and nothing where it has none of them."""
         ranks = {name: wanted for name, wanted in ranks.items() if wanted}
         if not ranks:
+            from launcher.views_curves import CurvesView
+
             return CurvesView(x)
         wanted = sorted({rank for each in ranks.values() for rank in each})
         view = self.curves(job, *ranks, ranks=wanted, kind=kind, x=x, width=_COLUMNS)

@@ -44,6 +44,13 @@ class Queue(Caller):
         """Changes the priority, from 0 to 100, of jobs that wait or run."""
         return self._order("priority", names, priority=priority)
 
+    def set_limit(self, names: Sequence[str], limit: int | None) -> list[Outcome]:
+        """Changes how many jobs of these arrays may be in the queue or run at once; None: all.
+
+        An element stands for its array.
+        """
+        return self._order("limit", names, limit=limit)
+
     def _order(self, verb: str, names: Sequence[str], **more: Any) -> list[Outcome]:
         whole = [self._newest() if name in NEWEST else name for name in names]
         outcomes: list[Outcome] = []

@@ -18,6 +18,7 @@ TABLE: dict[str, dict[str, tuple[str, str]]] = {
         "hold": ("hold", "keep waiting jobs from being started"),
         "release": ("release", "let held jobs wait for their turn again"),
         "priority": ("priority", "let jobs stand further ahead in the queue, or further back"),
+        "limit": ("limit", "how many jobs of an array may run at once"),
         "retry": ("retry", "queue an ended job again, from its newest checkpoint"),
         "clone": ("clone", "queue the same job once more, --set changes keys"),
         "declare-lost": ("declare_lost", "your word that a silent job's processes are dead"),
@@ -63,6 +64,8 @@ TABLE: dict[str, dict[str, tuple[str, str]]] = {
         "attach": ("attach", "use a running Ray cluster, or Kubernetes: attach kubernetes"),
         "detach": ("detach", "leave an attached cluster"),
         "k8s": ("k8s", "the RayJob that a spec becomes on Kubernetes: render"),
+        "drain": ("drain", "leave a node: what runs there saves, and goes on elsewhere"),
+        "undrain": ("undrain", "use a drained node again"),
         "context": ("context", "which server commands speak to: list, use, add, remove"),
         "up": ("up", "start the server and Ray on this machine"),
         "down": ("down", "stop them; --purge forgets all jobs too"),
@@ -84,11 +87,13 @@ _HABITS = {
     **dict.fromkeys(("kill", "scancel", "abort"), "cancel"),
     **dict.fromkeys(("delete", "remove"), "rm"),
     **dict.fromkeys(("sbatch", "job", "create"), "submit"),
-    **dict.fromkeys(("launch", "srun", "torchrun"), "run"),
+    **dict.fromkeys(("launch", "srun", "torchrun", "train"), "run"),
     **dict.fromkeys(("dry-run", "dryrun", "estimate"), "plan"),
     **dict.fromkeys(("sinfo", "nodes", "gpus", "clusters"), "top"),
     **dict.fromkeys(("resume", "requeue", "restart", "rerun"), "retry"),
     **dict.fromkeys(("suspend", "pause"), "hold"),
+    **dict.fromkeys(("cordon", "evict"), "drain"),
+    "uncordon": "undrain",
     **dict.fromkeys(("unhold", "unpause"), "release"),
     **dict.fromkeys(("log", "tail"), "logs"),
     **dict.fromkeys(("config", "contexts"), "context"),
@@ -133,7 +138,7 @@ class LazyGroup(click.Group):
             near = did_you_mean(word, [*_KNOWN, *ALIASES])
             if word in _HABITS:
                 near = f"; did you mean {_HABITS[word]}"
-            if not near and word.endswith((".yaml", ".yml", ".py")):
+            if word.endswith((".yaml", ".yml", ".py")):
                 near = f"; did you mean: launcher run {word}"
             raise click.UsageError(f"no such command '{word}'{near}", ctx)
         return super().resolve_command(ctx, args)

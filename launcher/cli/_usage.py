@@ -153,6 +153,8 @@ def _next_to(missing: click.Parameter, path: str, hint: str) -> str:
     """Who leaves the job out mostly means the newest."""
     if path == "launcher priority":
         return f"{path} last 80: your newest job; launcher list shows all"
+    if path == "launcher limit":
+        return f"{path} last 4: your newest array; launcher list shows all"
     if missing.name in {"job", "jobs"}:
         return f"{path} last: your newest job; launcher list shows all"
     return hint

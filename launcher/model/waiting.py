@@ -91,6 +91,41 @@ def take_turn(job: Job, now: float) -> Change:
     return Change(_moved_on(replace(job, array_waits=False), now - job.queued_at))
 
 
+def set_limit(
+    job: Job, limit: int | None, now: float, *, by: str, is_put_back: bool = False
+) -> Change:
+    """Another limit for an element's array; None: all at once.
+
+    Args:
+        job: the element.
+        limit: how many of the array may be in the queue or run at once.
+        now: server clock.
+        by: who changed it.
+        is_put_back: it is its turn no more (`beyond`).
+    """
+    if job.array_limit == limit:
+        return Change(job)
+    waits = limit is not None and (job.array_waits or is_put_back)
+    changed = replace(job, array_limit=limit, array_waits=waits)
+    if job.array_waits and not waits:
+        changed = _moved_on(changed, now - job.queued_at)
+    old, new = ("none" if one is None else str(one) for one in (job.array_limit, limit))
+    text = f"limit of {job.array_id} changed from {old} to {new} by {by}"
+    return Change(changed, () if job.state.is_terminal else (Event("limit", text),))
+
+
+def beyond(elements: Sequence[Job], limit: int) -> set[str]:
+    """Ids of those of an array that are in the queue and must leave it for a lower limit.
+
+    What has been placed goes on; of the others those stay that `take_turn` would be given to first.
+    """
+    in_turn = [job for job in elements if _is_in_turn(job)]
+    queued = [job for job in in_turn if job.state is JobState.QUEUED]
+    queued.sort(key=lambda job: (-job.priority, job.array_index or 0))
+    room = max(limit - (len(in_turn) - len(queued)), 0)
+    return {job.id for job in queued[room:]}
+
+
 def _moved_on(job: Job, by_s: float) -> Job:
     """Its time in the queue begins so much later."""
     by_s = max(by_s, 0.0)
@@ -99,8 +134,12 @@ def _moved_on(job: Job, by_s: float) -> Job:
 
 def takes_room(job: Job) -> bool:
     """Whether it counts among those of its array that may wait or run at once."""
+    return job.array_limit is not None and _is_in_turn(job)
+
+
+def _is_in_turn(job: Job) -> bool:
     waits = job.state is JobState.HELD or (job.state is JobState.QUEUED and job.array_waits)
-    return job.array_limit is not None and not waits and not job.state.is_terminal
+    return not waits and not job.state.is_terminal
 
 
 def obstacle(job: Job, now: float) -> str:

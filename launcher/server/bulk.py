@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from launcher.errors import ConflictError, LauncherError, NotFoundError
 from launcher.model import lifecycle, waiting
@@ -11,7 +12,7 @@ from launcher.model.lifecycle import IllegalTransitionError
 from launcher.model.states import JobState
 from launcher.server.changing import Changing
 from launcher.server.control import Control
-from launcher.store import arrays
+from launcher.store import arrays, jobs
 from launcher.store.jobs import Within
 from launcher.views import Outcome
 
@@ -84,6 +85,54 @@ def set_priority(
         return problem, f"launcher clone {job.id} --set priority={priority} queues it once more"
 
     return _each(control, job_ids, step, refusal)
+
+
+def set_limit(
+    control: Control, job_ids: Sequence[str], limit: int | None, *, by: str
+) -> list[Outcome]:
+    """Let so many jobs of these arrays be in the queue or run at once; None: all of them.
+
+    A job stands for its array, all of which is told; one that is of none is refused.
+    """
+    with control.store.read() as tx:
+        named = jobs.get_all(tx, job_ids)
+    outcomes = [
+        Outcome(job.id, job.state.value, job.state.value, *_of_no_array(job))
+        for job in named.values()
+        if job.array_id is None
+    ]
+    for array_id in dict.fromkeys(job.array_id for job in named.values() if job.array_id):
+        outcomes += _set_limit(control, array_id, limit, by=by)
+    return outcomes
+
+
+def _set_limit(control: Control, array_id: str, limit: int | None, *, by: str) -> Iterator[Outcome]:
+    """In one transaction, as an array is submitted: whose turn it is goes by all of them."""
+    now = control.clock()
+    with control.changing() as changing:
+        elements = jobs.get_all(changing.tx, arrays.elements(changing.tx, array_id))
+        limit = None if limit is None or limit >= len(elements) else limit
+        back = waiting.beyond(list(elements.values()), limit) if limit is not None else set()
+        changing.take_all(
+            {
+                job_id: partial(_limited, limit=limit, now=now, by=by, is_put_back=job_id in back)
+                for job_id in elements
+            }
+        )
+    for job in elements.values():
+        after = changing.saved.get(job.id, job)
+        yield Outcome(job.id, job.state.value, after.state.value)
+
+
+def _limited(
+    job: Job, _: object, *, limit: int | None, now: float, by: str, is_put_back: bool
+) -> Change:
+    return waiting.set_limit(job, limit, now, by=by, is_put_back=is_put_back)
+
+
+def _of_no_array(job: Job) -> Refusal:
+    problem = f"job '{job.id}' is of no array: only an array has a limit"
+    return problem, "launcher quota set PROJECT --running N bounds the jobs of a project"
 
 
 def _each(

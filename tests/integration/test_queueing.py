@@ -32,7 +32,7 @@ def test_an_array_runs_at_most_so_many_at_once_and_a_job_waits_for_all_of_it(
         "resources": {"workers": 1},
     }
     first = stack.client.submit(
-        spec_from_data(spec | {"entrypoint": [sys.executable, "tell.py"], "array": "3-5%2"}),
+        spec_from_data(spec | {"entrypoint": [sys.executable, "tell.py"], "array": "3-5%1"}),
         hold=True,
     ).job
     array = first.array_id
@@ -43,6 +43,7 @@ def test_an_array_runs_at_most_so_many_at_once_and_a_job_waits_for_all_of_it(
     stack.submitted += elements
     assert stack.client.job(last.id).reason == f"waits for {array} to succeed"
 
+    assert [one.job for one in stack.client.set_limit([array], 2)] == elements
     assert [one.state for one in stack.client.release([array])] == ["QUEUED"] * 3
     stack.wait(last.id, "SUCCEEDED")
     for index, element in zip(range(3, 6), elements, strict=True):
@@ -56,6 +57,10 @@ def test_an_array_runs_at_most_so_many_at_once_and_a_job_waits_for_all_of_it(
     for begun, _ in spans:
         at_once = [1 for start, end in spans if start <= begun < (end or begun)]
         assert len(at_once) <= 2
+    told = [event.text for event in stack.client.events(elements[2]) if event.kind == "limit"]
+    assert [text.rpartition(" by ")[0] for text in told] == [
+        f"limit of {array} changed from 1 to 2"
+    ]
     assert stack.log(last.id) == b"all are there\n"
     begun = stack.client.job(last.id).attempt
     assert begun is not None

@@ -31,6 +31,11 @@ class Prioritising(Order):
     priority: int = Field(ge=0, le=100, strict=True)
 
 
+class Limiting(Order):
+    limit: int | None = Field(ge=1, strict=True)
+    """None: all at once."""
+
+
 @router.get("")
 def list_unended(
     here: Here,
@@ -71,6 +76,12 @@ def set_priority(here: Here, asks: Asks, noted: Noted, order: Prioritising) -> A
     job_ids = _meant(here, asks, noted, order)
     by = asks.by(order.user)
     return _answer(bulk.set_priority(here.control, job_ids, order.priority, by=by))
+
+
+@router.post("/limit")
+def set_limit(here: Here, asks: Asks, noted: Noted, order: Limiting) -> Answer:
+    job_ids = _meant(here, asks, noted, order)
+    return _answer(bulk.set_limit(here.control, job_ids, order.limit, by=asks.by(order.user)))
 
 
 def _meant(here: Services, asks: Caller, noted: Note, order: Order) -> list[str]:

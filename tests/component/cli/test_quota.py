@@ -76,6 +76,20 @@ def test_several_jobs_get_a_priority_at_once(cli, fake):
     assert asked(fake, "POST") == ["/api/v1/queue/priority"]
 
 
+@pytest.mark.parametrize(("word", "limit"), [("16", 16), ("none", None)])
+def test_an_array_gets_another_limit_or_none(cli, fake, monkeypatch, word, limit):
+    sent, order = [], type(fake)._order
+    monkeypatch.setattr(
+        type(fake), "_order", lambda self, *asked: sent.append(asked) or order(self, *asked)
+    )
+    for index in range(2):
+        fake.add_job(f"sweep-k3m9ap-{index}", "QUEUED")
+    assert cli("limit", "sweep", word)[:2] == (
+        0, "sweep-k3m9ap-0  QUEUED\nsweep-k3m9ap-1  QUEUED\n"
+    )  # fmt: skip
+    assert sent == [("limit", {"jobs": ["sweep"], "user": "ada", "limit": limit})]
+
+
 def test_what_may_be_preempted_is_told_with_its_place_in_the_queue(cli, fake):
     fake.add_job(priority=80, preemptible=True)
     out = cli("show", "digits")[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 from launcher.scheduler.state import Placement
 from launcher.server import scheduling
@@ -35,6 +36,23 @@ def test_what_jobs_of_a_name_took_is_expected_of_those_that_wait(server, agent):
     assert expected is not None
     assert expected >= 30
     assert books._scheduler.queue.jobs[behind].lasts_s is None
+
+
+def test_a_trial_is_one_cycle_and_leaves_what_the_last_one_came_to(server, executor, monkeypatch):
+    running, waits = (server.new_job(name=name, resources={"workers": 8}) for name in "ab")
+    server.cycle()
+    server.cycle()  # which sees what the first one granted
+    books, now = server.control.books, server.wall.now
+    cycles, decide = [], type(books._scheduler).decide
+    monkeypatch.setattr(
+        type(books._scheduler), "decide", lambda *asked: cycles.append(asked) or decide(*asked)
+    )
+    before, last = books.why(waits, now), books._scheduler.last
+    tried = books.try_out(replace(books.known(waits), id="tried-aaaaaa", priority=90), now)
+    assert (tried.placement, tried.position, len(cycles)) == (None, 1, 1)
+    assert books.why(waits, now) == before
+    assert books._scheduler.last is last
+    assert server.show(running)["state"] == "STARTING"
 
 
 def test_one_job_that_cannot_be_granted_holds_up_no_other(server, executor, monkeypatch):
