@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +18,15 @@ from typing import Any, NoReturn
 
 from launcher.errors import LauncherError, SpecError, UnreachableError
 
+log = logging.getLogger(__name__)
+
 KUBECONFIG = "LAUNCHER_KUBECONFIG"
 """Path of the server's kubeconfig. Without it the server's own pod says where its cluster is."""
 _CONNECT_S, _ANSWER_S = 5.0, 20.0
 _QUIET_S = 60.0
 """So much longer than it was asked to last may a watch be silent."""
+CONNECT_ANEW_S = 10.0
+"""So long credentials that are refused are not read again: a plugin may have to be run for them."""
 _PAGE = 500
 _IN_CLUSTER = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
@@ -34,10 +40,12 @@ class Kind:
     version: str = "v1"
     single: str = ""
     """Of a kind of the core: as the client's methods name it."""
+    is_namespaced: bool = True
 
 
 RAYJOBS = Kind("rayjobs", "ray.io")
 WORKLOADS = Kind("workloads", "kueue.x-k8s.io", "v1beta1")
+_RIGHTS = Kind("selfsubjectaccessreviews", "authorization.k8s.io", is_namespaced=False)
 PODS, SECRETS, EVENTS = (
     Kind("pods", single="pod"),
     Kind("secrets", single="secret"),
@@ -79,24 +87,48 @@ class KubeApi:
     """
 
     def __init__(self, namespace: str, context: str = "", kubeconfig: str | None = None) -> None:
-        client, self._refusal = _client()
+        self._client, self._refusal = _client()
         self.namespace = namespace
-        self._api = _connected(client, context, kubeconfig or os.environ.get(KUBECONFIG, ""))
+        self._where = context, kubeconfig or os.environ.get(KUBECONFIG, "")
+        self._connect()
+
+    def _connect(self) -> None:
+        """As the kubeconfig says now, which somebody may have renewed."""
+        self._connected_at = time.monotonic()
+        self._api = _connected(self._client, *self._where)
         self.host = str(self._api.configuration.host)
-        self._core = client.CoreV1Api(self._api)
-        self._custom = client.CustomObjectsApi(self._api)
+        self._core = self._client.CoreV1Api(self._api)
+        self._custom = self._client.CustomObjectsApi(self._api)
 
     def close(self) -> None:
-        self._api.rest_client.pool_manager.clear()
+        _let_go(self._api)
 
-    def create(self, kind: Kind, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    def create(
+        self, kind: Kind, manifest: Mapping[str, Any], *, is_trial: bool = False
+    ) -> dict[str, Any]:
         """The object as it is stored. Fields that nobody knows are refused, not dropped.
+
+        Args:
+            kind: of object.
+            manifest: the object.
+            is_trial: nothing is stored; what would be refused is refused.
 
         Raises:
             KubeError: it is refused; 409: one of that name is there.
             UnreachableError: no answer, so it may have been made all the same.
         """
-        return self._ask("create", kind, body=dict(manifest), field_validation="Strict")
+        trial = {"dry_run": "All"} if is_trial else {}
+        return self._ask("create", kind, body=dict(manifest), field_validation="Strict", **trial)
+
+    def may(self, verb: str, kind: Kind) -> bool:
+        """Whether who asks has that right in this namespace."""
+        asked = {"namespace": self.namespace, "group": kind.group, "resource": kind.plural}
+        review = {
+            "apiVersion": f"{_RIGHTS.group}/{_RIGHTS.version}",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": {**asked, "verb": verb}},
+        }
+        return bool(self._ask("create", _RIGHTS, body=review)["status"]["allowed"])
 
     def get(self, kind: Kind, name: str) -> dict[str, Any] | None:
         """The object; None: there is none."""
@@ -149,6 +181,8 @@ class KubeApi:
     ) -> Iterator[dict[str, Any]]:
         """Changes since a version, as they come, bookmarks among them, until the server ends it.
 
+        It is open when this comes back. What is raised here, its iterator raises, too.
+
         Raises:
             KubeError: it is refused; 410: that version is too old.
             UnreachableError: the connection broke, or nothing came for far too long.
@@ -158,14 +192,17 @@ class KubeApi:
             allow_watch_bookmarks=True, timeout_seconds=int(timeout_s),
             _request_timeout=(_CONNECT_S, timeout_s + _QUIET_S),
         )  # fmt: skip
+        return self._events(answer)
+
+    # --- inside ----------------------------------------------------------------------------------
+
+    def _events(self, answer: Any) -> Iterator[dict[str, Any]]:
         with contextlib.closing(answer):
             for line in self._lines(answer):
                 event: dict[str, Any] = json.loads(line)
                 if event.get("type") == "ERROR":
                     _refuse(int(event["object"].get("code") or 0), json.dumps(event["object"]))
                 yield event
-
-    # --- inside ----------------------------------------------------------------------------------
 
     def _lines(self, answer: Any) -> Iterator[bytes]:
         rest = b""
@@ -189,14 +226,28 @@ class KubeApi:
 
     def _call(self, verb: str, kind: Kind, **options: Any) -> Any:
         """An open answer whose status is below 300."""
+        try:
+            return self._call_once(verb, kind, **options)
+        except KubeError as error:
+            if error.status != 401 or time.monotonic() - self._connected_at < CONNECT_ANEW_S:
+                raise
+            log.info("%s: the kubeconfig is read anew", error)
+        before = self._api
+        self._connect()
+        _let_go(before)
+        return self._call_once(verb, kind, **options)
+
+    def _call_once(self, verb: str, kind: Kind, **options: Any) -> Any:
         given = {key: value for key, value in options.items() if value not in ("", None)}
+        given |= {"namespace": self.namespace} if kind.is_namespaced else {}
         if kind.group:
-            method = getattr(self._custom, f"{verb}_namespaced_custom_object")
+            scope = "namespaced" if kind.is_namespaced else "cluster"
+            method = getattr(self._custom, f"{verb}_{scope}_custom_object")
             given |= {"group": kind.group, "version": kind.version, "plural": kind.plural}
         else:
             method = getattr(self._core, f"{verb}_namespaced_{kind.single}")
         try:
-            answer = method(namespace=self.namespace, _preload_content=False, **given)
+            answer = method(_preload_content=False, **given)
         except self._refusal as error:
             _refuse(error.status or 0, error.body or error.reason or "", error.headers)
         except Exception as error:  # urllib3's, and what a plugin of the kubeconfig may raise
@@ -206,9 +257,13 @@ class KubeApi:
         return answer
 
     def _unreachable(self, error: Exception) -> UnreachableError:
+        from urllib3.exceptions import HTTPError  # what the client speaks by
+
         cause = getattr(error, "reason", None) or error
+        is_of_the_line = isinstance(error, HTTPError | OSError)
+        verb = "does not answer" if is_of_the_line else "could not be asked"
         return UnreachableError(
-            f"Kubernetes at {self.host} does not answer: {type(cause).__name__}: {cause}",
+            f"Kubernetes at {self.host} {verb}: {type(cause).__name__}: {cause}",
             hint="is its API server reachable from the machine of the launcher's server?",
         )
 
@@ -239,11 +294,33 @@ def _client() -> tuple[Any, Any]:
     return client, client.ApiException
 
 
+def _let_go(api: Any) -> None:
+    """Close its connections: those in use when they are given back."""
+    api.rest_client.pool_manager.clear()
+
+
+def own_namespace(context: str) -> str:
+    """The namespace of the pod that this process is, where it is one of that Kubernetes.
+
+    Empty: it is none, or a kubeconfig says where that Kubernetes is.
+    """
+    if not _is_of_own_pod(context, os.environ.get(KUBECONFIG, "")):
+        return ""
+    try:
+        return _IN_CLUSTER.with_name("namespace").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _is_of_own_pod(context: str, kubeconfig: str) -> bool:
+    return not kubeconfig and not context and _IN_CLUSTER.exists()
+
+
 def _connected(client: Any, context: str, kubeconfig: str) -> Any:
     from kubernetes import config
 
     try:
-        if not kubeconfig and not context and _IN_CLUSTER.exists():
+        if _is_of_own_pod(context, kubeconfig):
             settings = client.Configuration()
             config.load_incluster_config(client_configuration=settings)
         else:

@@ -43,6 +43,8 @@ class Mirror:
         self._closed = threading.Event()
         self._departed: deque[dict[str, Any]] = deque(maxlen=_REMEMBERED)
         self._version = ""
+        self._failures = 0
+        """Tries in a row from which nothing came."""
         self.trouble = "not asked yet"
         """Why what is shown may be old; empty: it is kept."""
         threading.Thread(target=self._keep, name=f"mirror-{kind.plural}", daemon=True).start()
@@ -71,27 +73,26 @@ class Mirror:
     # --- its thread ------------------------------------------------------------------------------
 
     def _keep(self) -> None:
-        failures = 0
         while not self._closed.is_set():
             try:
                 if not self._version:
                     self._list()
-                failures = 0
                 self._watch()
+                self._failures = 0
             except LauncherError as error:
+                self._failures += 1
                 if isinstance(error, KubeError) and error.status == 410:
                     log.info("%s: listed anew: %s", self._kind.plural, error)
                     self._version = ""  # too old: everything from the beginning
-                    continue
-                failures += 1
-                self._note(str(error))
-                self._closed.wait(pause_s(failures, error))
+                else:
+                    self._note(str(error))
+                self._closed.wait(pause_s(self._failures, error))
             except Exception as error:  # a bug must not leave a mirror that looks kept
                 log.exception("the mirror of %s broke", self._kind.plural)
                 self._version = ""
-                failures += 1
+                self._failures += 1
                 self._note(f"{type(error).__name__}: {error}")
-                self._closed.wait(pause_s(failures, None))
+                self._closed.wait(pause_s(self._failures, None))
 
     def _list(self) -> None:
         items, version = self._api.list(self._kind, self._selector)
@@ -104,6 +105,7 @@ class Mirror:
         events = self._api.watch(self._kind, self._selector, self._version, WATCH_S)
         self._note("")
         for event in events:
+            self._failures = 0
             if self._closed.is_set():
                 return
             one = event["object"]

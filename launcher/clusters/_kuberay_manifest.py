@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from launcher.clusters._kuberay_gpus import LABEL, RESOURCE, products
+from launcher.clusters._kuberay_hook import lifecycle
 from launcher.clusters._kuberay_merge import merged
 from launcher.clusters._kuberay_shape import PodGroup, groups_of
 from launcher.model.job import Resources
-from launcher.model.own_cluster import KubernetesCluster, OwnCluster
+from launcher.model.own_cluster import OWN_SECRET, KubernetesCluster, OwnCluster
 
 API_VERSION = "ray.io/v1"
 CONTAINER = "ray"
@@ -40,13 +41,6 @@ _OVERHEAD_BYTES = _GIB
 _SHM_BYTES = 16 * _GIB
 """Of /dev/shm where a spec limits no memory; with a limit half of that."""
 _AFTER_GRACE_S = 30
-_SHIPS_S = 3
-_HOLD = (
-    "while grep -qsz '^LAUNCHER_ALLOCATION=' /proc/[0-9]*/environ; do sleep 1; done; "
-    f"sleep {_SHIPS_S}"
-)
-"""Keeps Kubernetes from ending a pod's Ray before the ranks saved and left: the server sees that
-the pod shall go, and tells them to."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +95,7 @@ def rayjob(order: Order) -> dict[str, Any]:
 
 
 def secret_name(own: OwnCluster) -> str:
-    return f"{own.rayjob}-launcher"
+    return f"{own.rayjob}{OWN_SECRET}"
 
 
 def secret(order: Order, token: str, uid: str) -> dict[str, Any]:
@@ -238,7 +232,7 @@ def _pod(order: Order, amounts: dict[str, Any], shm_bytes: int) -> dict[str, Any
         "image": order.image,
         "env": [{"name": name, "value": value} for name, value in environment.items()],
         "resources": amounts,
-        "lifecycle": {"preStop": {"exec": {"command": ["/bin/sh", "-c", _HOLD]}}},
+        "lifecycle": lifecycle(),
         "volumeMounts": [
             {"name": "shm", "mountPath": "/dev/shm"},  # noqa: S108 - the volume's place
             {"name": "spool", "mountPath": SPOOL_FOLDER},

@@ -23,6 +23,8 @@ from launcher.units import format_duration
 KIND = "kuberay"
 LONGEST_RAYJOB = 47
 """KubeRay takes no longer name: it makes those of clusters and pods of it."""
+OWN_SECRET = "-launcher"  # noqa: S105 - no secret: how names of Secrets end
+"""The end of the names of Secrets that hold the tokens of jobs' own clusters."""
 _DOT = "."
 _MAY_BE_MEMORY = frozenset({Ending.WORKER_LOST, Ending.NODE_LOST, Ending.CLUSTER_LOST})
 """What an attempt is first told to have ended by when a container of it is killed."""
@@ -58,6 +60,13 @@ class KubernetesCluster:
     name."""
     priority_classes: dict[str, str] = field(default_factory=dict)
     """With Kueue: WorkloadPriorityClasses, by the lowest priority that each is for."""
+    is_detached: bool = False
+    """By force: jobs have clusters there still, which it must be attached for again."""
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Where its RayJobs are: what is not there is proven gone by no other place."""
+        return self.context, self.namespace
 
     def queue_of(self, project: str) -> str:
         """The LocalQueue of a project's jobs."""

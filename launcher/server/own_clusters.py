@@ -7,21 +7,22 @@ proven by a list of its pods that Kubernetes makes anew and that has none (docs/
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any, NamedTuple
 
 from launcher.clusters import _kuberay_manifest as manifest
 from launcher.clusters._kube_api import PODS, RAYJOBS, SECRETS, KubeApi, KubeError
 from launcher.clusters._kuberay_reading import PodState, pod_state, status_of, waiting_words
 from launcher.clusters._kuberay_shape import groups_of
-from launcher.errors import LauncherError, NotFoundError
+from launcher.errors import LauncherError, NotFoundError, UnreachableError
 from launcher.model import own_cluster
 from launcher.model.ending import Ending
 from launcher.model.job import Change, Job
@@ -40,9 +41,16 @@ from launcher.store import clusters, jobs, own_clusters
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY_S, AT_LEAST_S = 1.0, 0.1
 ASK_AGAIN_S = 10.0
 """After Kubernetes refused to make a RayJob, as for a quota."""
+
+
+class _Looked(NamedTuple):
+    """What a look goes by. Each is another object when it changed."""
+
+    own: OwnCluster
+    job: Job | None
+    rayjob: Mapping[str, Any] | None
 
 
 @dataclass
@@ -55,6 +63,8 @@ class _Memory:
     not_before: float = 0.0
     words: str = ""
     hosts: Hosts = field(default_factory=dict)
+    at_rest: _Looked | None = None
+    """Nothing was to be done for it as long as this is what is known of it."""
 
 
 class OwnClusters:
@@ -81,7 +91,9 @@ class OwnClusters:
         self._make_api, self._pods = make_api, GangPods(control)
         self._views: dict[str, KubernetesView] = {}
         self._memories: dict[str, _Memory] = {}
-        self._turn = threading.Lock()
+        self._is_closed = False
+        self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        """Of each attached cluster: its view and its own clusters are seen to by one at a time."""
 
     # --- who asks --------------------------------------------------------------------------------
 
@@ -110,8 +122,11 @@ class OwnClusters:
             cause = f" ({own.cause})" if own.cause else ""
             return f"its RayJob {own.rayjob} is on its way out{cause}"
         memory, view = self._memory(own), self._views.get(own.cluster)
-        if view is None or view.trouble:
-            return f"cluster {own.cluster}: {view.trouble if view else 'not asked yet'}"
+        trouble = view.trouble if view else "not asked yet"
+        if own.cluster not in self._control.books.own.attached:
+            trouble = f"it was detached; RayJob {own.rayjob} is left to itself"
+        if view is None or trouble:
+            return f"cluster {own.cluster}: {trouble}"
         rayjob = view.rayjob(own.rayjob)
         if rayjob is None:
             return memory.words or f"its RayJob {own.rayjob} is being made"
@@ -123,34 +138,47 @@ class OwnClusters:
 
     # --- what time brings ------------------------------------------------------------------------
 
-    def look(self) -> None:
-        """See to every own cluster, and to what Kubernetes has that nobody wants."""
-        with self._turn:
-            self._open_views()
+    def look(self, name: str) -> None:
+        """See to the own clusters on one attached Kubernetes, and to what it has that nobody wants.
+
+        However long that one takes to answer, no other waits for it.
+        """
+        with self._turns[name]:
+            at = self._control.books.own.attached.get(name)
+            if at is None or self._is_closed:
+                return
+            view = self._view_of(at)
+            with_pods = view.rayjobs_with_pods()
             for own in self._control.books.own.all():
-                view = self._views.get(own.cluster)
-                if view is None:
-                    continue  # detached by force: a person knows why
-                try:
-                    self._see_to(own, view)
-                except LauncherError as error:
-                    self._memory(own).words = str(error)
-                    log.info("%s: %s", own.name, error)
-                except Exception:  # one cluster's trouble must not end the care for the others
-                    log.exception("looking after %s broke", own.name)
-            for view in self._views.values():
-                self._sweep(view)
+                if own.cluster != name or (own.rayjob not in with_pods and self._rests(own, view)):
+                    continue
+                if not self._look_after(own, view):
+                    return
+            self._sweep(view)
+
+    def forget(self, name: str) -> None:
+        """It was detached."""
+        with self._turns[name]:
+            view = self._views.pop(name, None)
+            if view is not None:
+                view.close()
 
     def close(self) -> None:
-        for view in self._views.values():
+        """Waits for nobody who is looking just now."""
+        self._is_closed = True
+        for view in list(self._views.values()):
             view.close()
 
     def api_of(self, at: KubernetesCluster) -> KubeApi:
         """A line of its own to that Kubernetes."""
         return self._make_api(at)
 
-    def view_of(self, at: KubernetesCluster) -> KubernetesView:
-        """What Kubernetes shows there, from now on."""
+    def _view_of(self, at: KubernetesCluster) -> KubernetesView:
+        """What Kubernetes shows there, from now on.
+
+        Raises:
+            LauncherError: nothing says where it is.
+        """
         found = self._views.get(at.name)
         if found is None or found.at != at:
             if found is not None:
@@ -161,27 +189,39 @@ class OwnClusters:
             self._views[at.name] = found
         return found
 
-    def drop_view(self, name: str) -> None:
-        """It was detached."""
-        view = self._views.pop(name, None)
-        if view is not None:
-            view.close()
+    def _looked(self, own: OwnCluster, view: KubernetesView) -> _Looked:
+        return _Looked(own, self._control.books.known(own.job_id), view.rayjob(own.rayjob))
 
-    def _open_views(self) -> None:
-        for at in self._control.books.own.all_attached():
-            try:
-                self.view_of(at)
-            except LauncherError as error:
-                log.warning("cluster %s: %s", at.name, error)
+    def _rests(self, own: OwnCluster, view: KubernetesView) -> bool:
+        """As one of thousands that Kueue keeps waiting: it is as it was when it was looked after.
+
+        Only of one without pods: those take time by themselves.
+        """
+        before = self._memory(own).at_rest
+        now = self._looked(own, view)
+        return before is not None and all(a is b for a, b in zip(before, now, strict=True))
+
+    def _look_after(self, own: OwnCluster, view: KubernetesView) -> bool:
+        """False: Kubernetes does not answer, and would not for the next one either."""
+        try:
+            self._see_to(own, view)
+        except LauncherError as error:
+            self._memory(own).words = str(error)
+            log.info("%s: %s", own.name, error)
+            return not isinstance(error, UnreachableError)
+        except Exception:  # one cluster's trouble must not end the care for the others
+            log.exception("looking after %s broke", own.name)
+        return True
 
     def _see_to(self, own: OwnCluster, view: KubernetesView) -> None:
+        memory, looked = self._memory(own), self._looked(own, view)
+        memory.at_rest = None
         job = self._job(own.job_id)
         if own.state is OwnState.LEAVING:
             self._lead_out(own, job, view)
             return
         if view.trouble:
             return
-        memory = self._memory(own)
         pods = view.pods(own.rayjob)
         seen = self._seen(own, view, pods, memory)
         if job is not None and job.allocation is not None and job.allocation.cluster == own.name:
@@ -205,6 +245,7 @@ class OwnClusters:
             self._keep_secret(own, job, view, memory)
             if not holds:
                 self._grant(own, job, view)
+                memory.at_rest = looked
 
     def _seen(
         self, own: OwnCluster, view: KubernetesView, pods: list[PodState], memory: _Memory
@@ -287,7 +328,13 @@ class OwnClusters:
         found = next((one for one in self._control.floor.clusters() if one.name == own.name), None)
         if found is None or not found.is_live:
             return
-        nodes = [node for node in found.nodes if node.total.get("CPU") or node.total.get("GPU")]
+        if any(pod.is_head and pod.is_leaving for pod in view.pods(own.rayjob)):
+            return  # all of it goes with its head
+        nodes = [
+            node
+            for node in found.nodes
+            if not node.leaving and (node.total.get("CPU") or node.total.get("GPU"))
+        ]
         wanted = sum(group.pods for group in groups_of(job.resources, view.at.gpus_per_pod))
         if len(nodes) < wanted:
             return
@@ -365,13 +412,17 @@ class OwnClusters:
         """One that this server made once, and of which it holds nothing.
 
         A restored database must end nobody's training: one whose job has yet to end is that job's
-        again, one whose job is not known is left alone.
+        again, one whose job is not known is left alone until it is over.
         """
         metadata: dict[str, dict[str, str]] = rayjob["metadata"]  # type: ignore[assignment]
         job_id = metadata["labels"].get(manifest.JOB, "")
         number = (metadata.get("annotations") or {}).get(manifest.NUMBER, "")
-        job = self._job(job_id)
-        if job is None or not number.isdecimal():
+        job, status = self._job(job_id), status_of(rayjob)
+        if not number.isdecimal():
+            return
+        if job is None:  # removed, by somebody who has no use for it either
+            if status.has_succeeded or status.has_failed:
+                view.api.delete(RAYJOBS, str(metadata["name"]), str(metadata["uid"]))
             return
         with self._control.store.read() as tx:
             own = own_clusters.get(tx, job_id, int(number))
@@ -380,7 +431,7 @@ class OwnClusters:
                 found = OwnCluster(job_id, int(number), view.at.name, since=now)
                 self._set(replace(found, uid=str(metadata["uid"])))
             return
-        if own is None or now - own.since > view.KEEP_S or not status_of(rayjob).has_succeeded:
+        if own is None or now - own.since > view.KEEP_S or not status.has_succeeded:
             view.api.delete(RAYJOBS, str(metadata["name"]), str(metadata["uid"]))
 
     # --- inside ----------------------------------------------------------------------------------
@@ -413,22 +464,6 @@ class OwnClusters:
             return  # removed meanwhile, with all that was kept of it
 
 
-async def keep_own_clusters(own: OwnClusters, control: Control) -> None:
-    """Look after them for ever."""
-    with control.notifier.listen(OWN_CLUSTERS) as changes:
-        try:
-            while True:
-                try:
-                    if control.books.own.all_attached():
-                        await asyncio.to_thread(own.look)
-                except Exception:  # the loop outlives any one cluster's trouble
-                    log.exception("looking after clusters of jobs broke")
-                await asyncio.sleep(AT_LEAST_S)
-                await changes.wait(LOOK_EVERY_S)
-        finally:
-            own.close()
-
-
 def _cluster_gone(job: Job, _: object, *, own: OwnCluster, now: float) -> Change:
     """Nothing of it runs: what was open there is closed, and a job that had no attempt is told."""
     allocation = job.allocation
@@ -442,6 +477,8 @@ def _cluster_gone(job: Job, _: object, *, own: OwnCluster, now: float) -> Change
 def _why_not_made(error: KubeError) -> str:
     if error.is_over_quota:
         return f"the namespace has no room for its RayJob: {error.message}"
+    if error.status == 404 and "namespaces" in error.message:
+        return f"its namespace is gone: {error.message}"
     if error.status == 404:
         return f"KubeRay is not installed there: {error.message}"
     return str(error)

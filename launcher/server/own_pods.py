@@ -14,7 +14,7 @@ from functools import partial
 from launcher.clusters._kuberay_reading import PodState
 from launcher.model import lifecycle, own_cluster
 from launcher.model.ending import Ending
-from launcher.model.job import Change, Event, Job, Slot
+from launcher.model.job import Change, Job, Slot
 from launcher.server import rules
 from launcher.server.control import Control
 
@@ -56,7 +56,8 @@ class GangPods:
         if allocation is None or attempt is None:
             return
         ended: list[_Ended] = []
-        leaving: list[PodState] = []
+        leaving = [pod for pod in pods if pod.is_head and pod.is_leaving and not pod.has_ended]
+        goes: dict[str, str] = {}
         for slot in allocation.slots:
             pod = pod_of(pods, slot, hosts)
             if pod is None:
@@ -65,10 +66,13 @@ class GangPods:
                 ended.append(_Ended(slot, pod))
             elif pod.is_leaving:
                 leaving.append(pod)
+                goes[slot.node_id] = _why(pod)
         if not attempt.is_over:
             self._close(job, hosts, [one for one in ended if not one.slot.closed], list_anew)
             if leaving and attempt.stopping is None:
                 self._save_first(job, leaving)
+        for node_id, why in goes.items():  # nor shall its next attempt be there
+            self._control.floor.tell_leaving(allocation.cluster, node_id, why)
         killed = [o.pod for o in ended if o.pod and o.pod.ending is Ending.OUT_OF_MEMORY]
         if killed:
             now, words = self._control.clock(), killed[0].ended_words
@@ -107,17 +111,12 @@ class GangPods:
 
     def _save_first(self, job: Job, leaving: Sequence[PodState]) -> None:
         """Kubernetes takes pods away, and waits for a while: let the gang save and stop."""
-        now = self._control.clock()
-        why = next((pod.leaving_words for pod in leaving if pod.leaving_words), "it is deleted")
-        text = f"Kubernetes takes pod {leaving[0].name} away: {why}"
+        now, why = self._control.clock(), "; ".join(map(_why, leaving))
+        self._control.change(job.id, lambda job, _: lifecycle.drain(job, now, why=why))
 
-        def step(job: Job, _: object) -> Change:
-            change = lifecycle.stop(job, Ending.NODE_LOST, now)
-            number = job.attempt.number if job.attempt else None
-            told = (Event("draining", text, number),) if change.events else ()
-            return Change(change.job, told + change.events)
 
-        self._control.change(job.id, step)
+def _why(pod: PodState) -> str:
+    return f"Kubernetes takes pod {pod.name} away: {pod.leaving_words or 'it is deleted'}"
 
 
 def pod_of(pods: Sequence[PodState], slot: Slot, hosts: Hosts) -> PodState | None:

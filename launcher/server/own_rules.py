@@ -84,7 +84,8 @@ def next_of(own: OwnCluster, job: Job | None, seen: Seen, *, holds: bool, for_s:
     """
     if own.state is OwnState.OVER:
         return _when_over(seen, for_s)
-    lost = _lost(own, seen)
+    runs = job is not None and job.state in ACTIVE
+    lost = _lost(own, seen, runs=runs)
     if is_wanted(own, job):
         if not own.uid:
             return Next("make")
@@ -99,18 +100,22 @@ def _when_over(seen: Seen, for_s: float) -> Next:
         return Next("leave", must_be_sure=True)
     status = seen.status
     is_done = status.has_succeeded or status.has_failed or status.is_refused or status.is_leaving
-    # Nobody ships from a cluster that Kueue took away, or whose Ray never came up.
-    never_ran = not any(pod.runs and pod.is_head for pod in seen.pods)
+    # Nobody ships from a cluster that Kueue took away, or whose Ray never came up. A head that is
+    # not ready just now does: pods tell that late, and change their minds.
+    never_ran = not any(pod.is_head and not pod.waits and not pod.has_ended for pod in seen.pods)
     return Next("leave") if is_done or never_ran or for_s > OVER_PATIENCE_S else Next()
 
 
-def _lost(own: OwnCluster, seen: Seen) -> Next | None:
-    """Why nothing comes of this cluster any more; None: something may."""
+def _lost(own: OwnCluster, seen: Seen, *, runs: bool) -> Next | None:
+    """Why nothing comes of this cluster any more; None: something may.
+
+    `runs`: a gang does. A pod that is made anew beside it, in vain, takes nothing from it.
+    """
     if seen.rayjob is None:
         return Next("leave", "its RayJob was deleted", must_be_sure=True) if own.uid else None
     if own.uid and seen.rayjob["metadata"].get("uid") != own.uid:
         return Next("leave", "its RayJob was deleted, and another one has its name now")
-    if seen.pull_fails_s > PULL_PATIENCE_S:
+    if seen.pull_fails_s > PULL_PATIENCE_S and not runs:
         words = next((pod.cannot_start for pod in seen.pods if pod.cannot_start), "")
         return Next("leave", words, refused=words)
     return _ended(seen) or _without_head(seen)

@@ -41,6 +41,7 @@ class KubernetesView:
         for mirror in (self._rayjobs, self._pods, self._workloads):
             if mirror is not None:
                 mirror.close()
+        self.api.close()
 
     @property
     def trouble(self) -> str:
@@ -56,6 +57,10 @@ class KubernetesView:
     def pods(self, rayjob: str) -> list[PodState]:
         """Those of one RayJob."""
         return _of(rayjob, self._pods.all())
+
+    def rayjobs_with_pods(self) -> set[str]:
+        """Names of those that have pods of whatever kind."""
+        return {label for pod in self._pods.all() if (label := _rayjob_of(pod))}
 
     def departed_pods(self, rayjob: str) -> list[PodState]:
         """Those of it that were deleted, the last one first."""
@@ -79,8 +84,8 @@ class KubernetesView:
 
 
 def _of(rayjob: str, pods: list[dict[str, Any]]) -> list[PodState]:
-    return [
-        pod_state(pod)
-        for pod in pods
-        if (pod["metadata"].get("labels") or {}).get(RAYJOB) == rayjob
-    ]
+    return [pod_state(pod) for pod in pods if _rayjob_of(pod) == rayjob]
+
+
+def _rayjob_of(pod: dict[str, Any]) -> str:
+    return (pod["metadata"].get("labels") or {}).get(RAYJOB) or ""

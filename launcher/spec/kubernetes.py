@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, WithJsonSchema
 
+from launcher.model.own_cluster import OWN_SECRET
 from launcher.spec.part import Part
 from launcher.spec.values import Text, WrongValueError, did_you_mean, kind_of, raise_all
 
@@ -47,6 +48,8 @@ _LISTS = frozenset(
     }
 )
 _NAMED = frozenset({"containers", "initContainers", "volumes", "imagePullSecrets"})
+_SECRETS = frozenset({"secret", "secretRef", "secretKeyRef", "nodePublishSecretRef"})
+"""Keys of a pod below which `name` is that of a Secret; `secretName` is one itself."""
 
 
 def image(value: str) -> str:
@@ -156,6 +159,22 @@ def _faults_of_spec(spec: Mapping[str, Any]) -> Iterator[WrongValueError]:
         elif key in _NAMED:
             for index, item in enumerate(value):
                 yield from _faults_of_item(key, item, (*at, index))
+    yield from _faults_of_secrets(spec, ("spec",))
+
+
+def _faults_of_secrets(value: object, at: tuple[str | int, ...]) -> Iterator[WrongValueError]:
+    """Pods of other jobs, and of other projects, may stand in the same namespace."""
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _faults_of_secrets(item, (*at, index))
+    if not isinstance(value, Mapping):
+        return
+    for key, one in value.items():
+        is_secret = key == "secretName" or (key == "name" and at[-1] in _SECRETS)
+        if is_secret and isinstance(one, str) and one.endswith(OWN_SECRET):
+            words = f"{{value}} ends in {OWN_SECRET}, as Secrets with tokens of jobs do"
+            yield WrongValueError(f"{words}; give yours another name", at=(*at, key))
+        yield from _faults_of_secrets(one, (*at, key))
 
 
 def _faults_of_item(key: str, item: object, at: tuple[str | int, ...]) -> Iterator[WrongValueError]:

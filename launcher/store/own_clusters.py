@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlalchemy import Connection, delete, func, select
 
 from launcher.model import codec
@@ -15,7 +17,14 @@ _attached, _own = tables.kubernetes_clusters, tables.own_clusters
 def attached(tx: Connection) -> list[KubernetesCluster]:
     """All that are attached, by name."""
     rows = tx.execute(select(_attached).order_by(_attached.c.name))
-    return [codec.decode(KubernetesCluster, row.settings) for row in rows]
+    found = [codec.decode(KubernetesCluster, row.settings) for row in rows]
+    return [one for one in found if not one.is_detached]
+
+
+def settings(tx: Connection, name: str) -> KubernetesCluster | None:
+    """Of one that is attached, or was detached while jobs had clusters there."""
+    found = tx.scalar(select(_attached.c.settings).where(_attached.c.name == name))
+    return codec.decode(KubernetesCluster, found) if found else None
 
 
 def attach(tx: Connection, cluster: KubernetesCluster) -> None:
@@ -24,8 +33,13 @@ def attach(tx: Connection, cluster: KubernetesCluster) -> None:
     tx.execute(dialect.upsert(tx, _attached), row)
 
 
-def detach(tx: Connection, name: str) -> None:
-    tx.execute(delete(_attached).where(_attached.c.name == name))
+def detach(tx: Connection, name: str, *, is_left: bool = False) -> None:
+    """`is_left`: jobs have clusters there; where that is, is not forgotten."""
+    before = settings(tx, name)
+    if is_left and before is not None:
+        attach(tx, replace(before, is_detached=True))
+    else:
+        tx.execute(delete(_attached).where(_attached.c.name == name))
 
 
 def put(tx: Connection, own: OwnCluster) -> None:

@@ -1,4 +1,4 @@
-"""The same on a real cluster with KubeRay, where TEST_KUBECONFIG names one.
+"""A cluster for each job on a real Kubernetes: docs/development.md#on-a-real-kubernetes.
 
 TEST_KUBECONFIG    a kubeconfig; its current context is used
 TEST_NAMESPACE     where RayJobs are made; default: default
@@ -14,19 +14,16 @@ from pathlib import Path
 
 import pytest
 from machine import wait_until
-from stack import Stack
+from real_kubernetes import IMAGE, KUBECONFIG, needs_nodes
+from stack import PROGRAMS, Stack
 
 from launcher.clusters._kube_api import PODS, RAYJOBS, KubeApi
 from launcher.model.own_cluster import rayjob_name
 
-KUBECONFIG = os.environ.get("TEST_KUBECONFIG", "")
 NAMESPACE = os.environ.get("TEST_NAMESPACE", "default")
 DIGITS = Path(__file__).parents[2] / "jobs" / "digits"
 
-pytestmark = [
-    pytest.mark.apart,
-    pytest.mark.skipif(not KUBECONFIG, reason="TEST_KUBECONFIG names no cluster with KubeRay"),
-]
+pytestmark = [pytest.mark.apart, needs_nodes]
 
 
 @pytest.fixture
@@ -48,7 +45,7 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
         port = made.url.rpartition(":")[2]
         settings = {
             "namespace": NAMESPACE,
-            "image": os.environ["TEST_IMAGE"],
+            "image": IMAGE,
             "server_url": f"http://{os.environ['TEST_SERVER_HOST']}:{port}",
             "has_gpus": False,
         }
@@ -65,21 +62,24 @@ class _NoNodes:
         address, environment = "", {}
 
 
-def digits(stack: Stack, **keys: object) -> str:
+def digits(stack: Stack) -> str:
     return stack.submit(
-        DIGITS, entrypoint="train_pytorch.py --epochs 30", cluster="kube", python={}, **keys
+        DIGITS, entrypoint="train_pytorch.py --epochs 30", cluster="kube", python={}
     )
+
+
+def goes_on(stack: Stack) -> str:
+    """A job that takes long enough to be disturbed, and has a checkpoint."""
+    job = stack.submit(PROGRAMS / "goes_on.py", cluster="kube", python={}, env={"STEPS": "2000"})
+    stack.wait(job, "RUNNING")
+    wait_until(lambda: stack.client.checkpoints(job), "a checkpoint")
+    return job
 
 
 def pods(api: KubeApi, job: str) -> dict[str, str]:
     """Names by node type."""
     found, _ = api.list(PODS, f"launcher/rayjob={rayjob_name(job, 1)}")
     return {one["metadata"]["labels"]["ray.io/node-type"]: one["metadata"]["name"] for one in found}
-
-
-def running(stack: Stack, job: str) -> None:
-    stack.wait(job, "RUNNING")
-    wait_until(lambda: stack.client.checkpoints(job), "a checkpoint")
 
 
 def attempts(stack: Stack, job: str) -> int:
@@ -92,32 +92,40 @@ def test_digits_trains_in_a_rayjob(stack: Stack, api: KubeApi) -> None:
     wait_until(lambda: not pods(api, job), "the end of its pods")
 
 
-def test_a_worker_pod_that_is_deleted_costs_an_attempt(stack: Stack, api: KubeApi) -> None:
-    job = digits(stack)
-    running(stack, job)
-    api.delete(PODS, pods(api, job)["worker"])
+def test_a_worker_pod_that_is_killed_costs_an_attempt(stack: Stack, api: KubeApi) -> None:
+    job = goes_on(stack)
+    worker = pods(api, job)["worker"]
+    # Without its grace: nothing in it hears that it goes.
+    api._core.delete_namespaced_pod(worker, NAMESPACE, grace_period_seconds=0)
     assert attempts(stack, job) == 2
+    assert stack.client.job(job).attempts[0].ending in {"NODE_LOST", "WORKER_LOST"}
+    assert api.get(RAYJOBS, rayjob_name(job, 2)) is None
+
+
+def test_a_worker_pod_that_is_deleted_waits_until_its_gang_saved(
+    stack: Stack, api: KubeApi
+) -> None:
+    job = goes_on(stack)
+    api.delete(PODS, pods(api, job)["worker"])
+    assert_left(stack, job)
     assert api.get(RAYJOBS, rayjob_name(job, 2)) is None
 
 
 def test_a_head_pod_that_is_deleted_costs_the_rayjob(stack: Stack, api: KubeApi) -> None:
-    job = digits(stack)
-    running(stack, job)
+    job = goes_on(stack)
     api.delete(PODS, pods(api, job)["head"])
     assert attempts(stack, job) == 2
     assert api.get(RAYJOBS, rayjob_name(job, 2)) is not None
 
 
 def test_a_rayjob_that_is_deleted_is_made_anew(stack: Stack, api: KubeApi) -> None:
-    job = digits(stack)
-    running(stack, job)
+    job = goes_on(stack)
     api.delete(RAYJOBS, rayjob_name(job, 1))
     assert attempts(stack, job) == 2
 
 
 def test_a_node_that_is_drained_lets_the_gang_save(stack: Stack, api: KubeApi) -> None:
-    job = digits(stack)
-    running(stack, job)
+    job = goes_on(stack)
     worker = api.get(PODS, pods(api, job)["worker"])
     assert worker is not None
     eviction = {
@@ -130,4 +138,13 @@ def test_a_node_that_is_drained_lets_the_gang_save(stack: Stack, api: KubeApi) -
     wait_until(
         lambda: any(event.kind == "draining" for event in stack.client.events(job)), "the word"
     )
+    assert_left(stack, job)
+
+
+def assert_left(stack: Stack, job: str) -> None:
+    """It left its place in good order, and went on from what it saved then."""
     assert attempts(stack, job) == 2
+    left, last = stack.client.job(job).attempts
+    assert left.ending == "NODE_DRAINED"
+    [first] = stack.client.metrics(job, name="value", rank=0, raw=True)
+    assert last.resume_step == max(step for step, *_, attempt in first.points if attempt == 1)

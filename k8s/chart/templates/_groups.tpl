@@ -46,7 +46,7 @@
 {{- define "launcher.volumes" -}}
 {{- $shm := dict "name" "shared-mem" "mountPath" "/dev/shm" "volume" (dict "emptyDir" (dict "medium" "Memory" "sizeLimit" .group.sharedMemorySize)) -}}
 {{- $logs := dict "name" "ray-logs" "mountPath" "/tmp/ray" "volume" (dict "emptyDir" dict) -}}
-{{- $spool := dict "name" "spool" "mountPath" .root.Values.spool.mountPath "volume" .root.Values.spool.volume -}}
+{{- $spool := dict "name" "spool" "mountPath" .root.Values.spool.mountPath "volume" (.root.Values.spool.volume | default (dict "emptyDir" dict)) -}}
 {{- $wanted := list $shm $logs $spool -}}
 {{- with .root.Values.executor.ca -}}
 {{- if .secretName -}}
@@ -92,6 +92,10 @@
 {{- $volumes := include "launcher.volumes" (dict "root" .root "group" .group) | fromJsonArray -}}
 {{- $said := concat .root.Values.common.containerEnv .group.containerEnv -}}
 {{- $ours := include "launcher.ray.environment" .root | fromYamlArray -}}
+{{- $lifecycle := deepCopy .group.lifecycle -}}
+{{- if not (hasKey $lifecycle "preStop") -}}
+{{- $_ := set $lifecycle "preStop" (dict "exec" (dict "command" (list "/bin/sh" "-c" (include "launcher.hook" .root)))) -}}
+{{- end -}}
 metadata:
   labels:
     {{- include "launcher.ray.labels" .root | nindent 4 }}
@@ -125,12 +129,14 @@ spec:
     - name: {{ .container }}
       image: {{ include "launcher.image" .image | quote }}
       imagePullPolicy: {{ include "launcher.pullPolicy" .image }}
-      {{- range $key := list "command" "args" "envFrom" "ports" "lifecycle" "resources" "securityContext" }}
+      {{- range $key := list "command" "args" "envFrom" "ports" "resources" "securityContext" }}
       {{- with get $.group $key }}
       {{ $key }}:
         {{- toYaml . | nindent 8 }}
       {{- end }}
       {{- end }}
+      lifecycle:
+        {{- toYaml $lifecycle | nindent 8 }}
       env:
         {{- include "launcher.env" (dict "said" $said "ours" $ours) | nindent 8 }}
       volumeMounts:

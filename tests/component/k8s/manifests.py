@@ -112,10 +112,14 @@ def pod_templates(manifest: Object) -> list[Object]:
 
 
 def doubles(value: Any, at: str = "") -> Iterator[str]:
-    """What a list has twice that Kubernetes tells apart by a key; no schema says so."""
+    """What a list has twice that Kubernetes tells apart by a key, and volumes of two kinds at once;
+    no schema says so."""
     keys = {"env": "name", "volumes": "name", "volumeMounts": "mountPath", "containers": "name"}
     if isinstance(value, dict):
         for key, inner in value.items():
+            if key == "volumes":
+                kinds = {one["name"]: sorted(one.keys() - {"name"}) for one in inner}
+                yield from (f"{at}.volumes: {n} is {ks}" for n, ks in kinds.items() if len(ks) > 1)
             if key in keys and isinstance(inner, list):
                 named = [entry.get(keys[key]) for entry in inner]
                 yield from (f"{at}.{key}: {n} twice" for n in set(named) if named.count(n) > 1)

@@ -72,8 +72,11 @@ MATRIX: dict[str, dict[str, Any]] = {
         }
         for controller in ("", "ingress-nginx", "nginx", "haproxy", "alb")
     },
-    "clusters of jobs": {"kubernetes": {"enabled": True, "kueue": True}},
-    "clusters of jobs alone": {"kubernetes": {"enabled": True}, "rayCluster": {"enabled": False}},
+    "clusters of jobs": {"kubernetes": {"enabled": True, "kueue": True, "namespace": "training"}},
+    "clusters of jobs alone": {
+        "kubernetes": {"enabled": True, "namespace": "training"},
+        "rayCluster": {"enabled": False},
+    },
     "Ray on PostgreSQL's neighbour": {
         "gcsFaultTolerance": {
             "enabled": True,

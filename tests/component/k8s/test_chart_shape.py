@@ -14,6 +14,7 @@ from manifests import CHART, ROOT, Object, notes, one, pod_templates, render
 
 from launcher import __version__
 from launcher.cli import _commands
+from launcher.clusters import _kuberay_hook
 
 REPLICATED: dict[str, Any] = {
     "server": {"replicas": 3, "persistence": {"accessModes": ["ReadWriteMany"]}},
@@ -234,26 +235,35 @@ def test_programs_of_users_get_no_token_of_kubernetes() -> None:
     assert "serviceAccountName" not in pod_templates(ray)[0]["spec"]
 
 
+JOBS = {"kubernetes": {"enabled": True, "namespace": "training"}}
+
+
 def test_the_server_has_rights_only_where_it_makes_clusters_of_jobs() -> None:
     kinds = {each["kind"] for each in render()}
     assert not kinds & {"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"}
-    objects = render({"kubernetes": {"enabled": True}})
+    objects = render(JOBS)
     rules = one(objects, "Role")["rules"]
     assert not any("*" in rule["verbs"] + rule["resources"] + rule["apiGroups"] for rule in rules)
     verbs = {rule["resources"][0]: rule["verbs"] for rule in rules}
     assert verbs["secrets"] == ["create"], "it reads nobody's"
     assert set(verbs) == {"rayjobs", "pods", "secrets"}
-    with_kueue = render({"kubernetes": {"enabled": True, "kueue": True}})
+    with_kueue = render({"kubernetes": {**JOBS["kubernetes"], "kueue": True}})
     assert "workloads" in str(one(with_kueue, "Role")["rules"])
     subject = one(objects, "RoleBinding")["subjects"][0]["name"]
     spec = one(objects, "Deployment")["spec"]["template"]["spec"]
     assert (subject, spec["automountServiceAccountToken"]) == (spec["serviceAccountName"], True)
+    # Beside the server's own Secrets and volume nobody else's pods are made.
+    for kind in ("Role", "RoleBinding"):
+        assert one(objects, kind)["metadata"]["namespace"] == "training"
+    assert one(objects, "RoleBinding")["subjects"][0]["namespace"] == "ml"
 
 
 def test_clusters_of_jobs_have_the_account_without_rights_too() -> None:
-    values = {"kubernetes": {"enabled": True}, "rayCluster": {"enabled": False}}
-    account = one(render(values), "ServiceAccount", "ray-pods")
+    account = one(render({**JOBS, "rayCluster": {"enabled": False}}), "ServiceAccount", "ray-pods")
     assert account["automountServiceAccountToken"] is False
+    assert account["metadata"]["namespace"] == "training"
+    names = [each["metadata"]["name"] for each in render(JOBS) if each["kind"] == "ServiceAccount"]
+    assert names.count("train-launcher-ray-pods") == 2, "of the shared cluster, and of jobs"
 
 
 def test_only_rays_own_pods_reach_ray() -> None:
@@ -266,7 +276,7 @@ def test_only_rays_own_pods_reach_ray() -> None:
 
 def test_a_server_that_is_closed_stays_open_to_those_who_serve_it() -> None:
     ours = {"namespaceSelector": {"matchLabels": {"team": "vision"}}}
-    values = {"networkPolicy": {"server": {"from": [ours]}}, "kubernetes": {"enabled": True}}
+    values = {"networkPolicy": {"server": {"from": [ours]}}, **JOBS}
     [rule] = one(render(values), "NetworkPolicy", "-server")["spec"]["ingress"]
     server, ray, jobs, last = rule["from"]
     assert last == ours
@@ -274,6 +284,8 @@ def test_a_server_that_is_closed_stays_open_to_those_who_serve_it() -> None:
     assert ray["podSelector"]["matchLabels"] == {"ray.io/cluster": "train-launcher-ray"}
     expected = {"key": "launcher/rayjob", "operator": "Exists"}
     assert jobs["podSelector"]["matchExpressions"] == [expected]
+    there = {"kubernetes.io/metadata.name": "training"}
+    assert jobs["namespaceSelector"]["matchLabels"] == there
 
 
 def test_the_servers_service_leads_to_the_servers_pods_alone() -> None:
@@ -352,3 +364,25 @@ def mounted(of: Object, path: str) -> str:
 def volume(spec: Object, name: str) -> Object:
     [found] = [each for each in spec["volumes"] if each["name"] == name]
     return found
+
+
+# --- the end of pods ------------------------------------------------------------------------------
+
+
+def hooks(values: dict[str, Any]) -> list[dict[str, Any]]:
+    templates = pod_templates(one(render(values), "RayCluster"))
+    return [template["spec"]["containers"][0]["lifecycle"] for template in templates]
+
+
+def test_ray_pods_wait_until_their_jobs_saved_and_left() -> None:
+    assert hooks({"additionalWorkerGroups": {"spot": {}}}) == [_kuberay_hook.lifecycle()] * 3
+
+
+def test_a_hook_of_ones_own_takes_the_place_of_ours_and_no_other_does() -> None:
+    own, start = {"sleep": {"seconds": 5}}, {"exec": {"command": ["true"]}}
+    of_head, of_worker = {"preStop": own}, {"postStart": start}
+    found = hooks({"head": {"lifecycle": of_head}, "worker": {"lifecycle": of_worker}})
+    assert found == [
+        {"preStop": own},
+        {"postStart": start, **_kuberay_hook.lifecycle()},
+    ]

@@ -3,9 +3,11 @@
     with KubeServer() as kube:
         api = KubeApi("default", kubeconfig=str(kube.kubeconfig(tmp_path)))
 
-It speaks create, get, list (selectors, pages), watch (resourceVersion, bookmarks, 410), patch of
-status, delete (foreground, preconditions), and what goes wrong: answers that are put in the way
-(`refuse`), streams that break or stand still, a history that is forgotten.
+It speaks create (for trial, too), get, list (selectors, pages), watch (resourceVersion, bookmarks,
+410), delete (foreground, preconditions), questions for rights, and what goes wrong: answers that
+are put in the way (`refuse`), streams that break or stand still, a history that is forgotten.
+
+test_as_kubernetes_does.py asks it and a real API server the same, where there is one.
 """
 
 from __future__ import annotations
@@ -30,12 +32,18 @@ class KubeServer:
         self.requests = []
         """(method, plural, name) of all that came."""
         self.served = {"rayjobs", "workloads", "pods", "secrets", "events"}
+        self.namespaces = {NAMESPACE, "launcher", "training", "ml", "other"}
+        """All have the same objects: no test needs two."""
+        self.denied = set()
+        """(verb, plural): rights that whoever asks lacks."""
         self.watched = set()
         """Plurals of which a watch was begun."""
+        self.stalled = {}
+        """(method, plural): what such requests wait for before they are answered."""
         self._refusals = deque()
         self._history = defaultdict(list)
         self._oldest = 0
-        self._version = 0
+        self._version = 1000  # as that of a Kubernetes that has lived for a while
         self._broken = 0
         self.is_silent = False
         """Watches send nothing any more, and do not end."""
@@ -137,29 +145,35 @@ class KubeServer:
                 return item[2:]
         return None
 
-    def create(self, plural, one):
+    def create(self, plural, one, *, is_trial):
         with self.changed:
             name = self._name(one)
             if name in self.objects[plural]:
-                return _status(409, f'{plural} "{name}" already exists', "AlreadyExists")
+                return _status(409, f'{_full(plural)} "{name}" already exists', "AlreadyExists")
             one["metadata"]["uid"] = str(uuid.uuid4())
-            self._store(plural, one, "ADDED")
-            return 201, self.objects[plural][name]
+            if not is_trial:
+                self._store(plural, one, "ADDED")
+            return 201, one
+
+    def review(self, one):
+        """Whether who asks may do what it asks for."""
+        asked = one["spec"]["resourceAttributes"]
+        is_allowed = (asked["verb"], asked["resource"]) not in self.denied
+        return 201, one | {"status": {"allowed": is_allowed}}
 
     def delete(self, plural, name, body):
         with self.changed:
             one = self.objects[plural].get(name)
             if one is None:
-                return _status(404, f'{plural} "{name}" not found', "NotFound")
+                return _missing(plural, name)
             wanted = (body.get("preconditions") or {}).get("uid")
             if wanted and wanted != one["metadata"]["uid"]:
                 return _status(409, "the UID in the precondition does not match", "Conflict")
-            if one["metadata"].get("finalizers") or plural == "rayjobs":
-                one = copy.deepcopy(one)
-                one["metadata"]["deletionTimestamp"] = "2026-11-22T00:00:00Z"
-                one["metadata"]["propagation"] = body.get("propagationPolicy")
-                self._store(plural, one, "MODIFIED")
-            else:
+            one = copy.deepcopy(one)
+            one["metadata"]["deletionTimestamp"] = "2026-11-22T00:00:00Z"
+            one["metadata"]["propagation"] = body.get("propagationPolicy")
+            self._store(plural, one, "MODIFIED")
+            if plural != "rayjobs" and not one["metadata"].get("finalizers"):
                 self.remove(plural, name)
             return 200, one
 
@@ -195,8 +209,8 @@ class KubeServer:
                     continue
             for event in events:
                 version = int(_version_of(event))
-                if _matches(event["object"], query):
-                    send(event)
+                if seen_as := _seen(event, query):
+                    send({"type": seen_as, "object": event["object"]})
             if not events and query.get("allowWatchBookmarks", "").lower() == "true":
                 version = max(version, seen)
                 bookmark = {"metadata": {"resourceVersion": str(version)}}
@@ -209,14 +223,16 @@ class KubeServer:
         return one["metadata"]["name"]
 
     def _store(self, plural, one, kind):
+        before = self.objects[plural].get(self._name(one))
         self._version += 1
         one["metadata"].setdefault("uid", str(uuid.uuid4()))
         one["metadata"]["resourceVersion"] = str(self._version)
         self.objects[plural][self._name(one)] = one
-        self._note(plural, kind, one)
+        self._note(plural, kind, one, before)
 
-    def _note(self, plural, kind, one):
-        self._history[plural].append({"type": kind, "object": copy.deepcopy(one)})
+    def _note(self, plural, kind, one, before=None):
+        event = {"type": kind, "object": copy.deepcopy(one), "before": copy.deepcopy(before)}
+        self._history[plural].append(event)
         self.changed.notify_all()
 
     def _collect(self, owner):
@@ -251,41 +267,50 @@ class _Handler(BaseHTTPRequestHandler):
     def do_DELETE(self):
         self._answer("DELETE")
 
-    def _answer(self, method):  # noqa: PLR0911 - a table of what is asked
+    def _answer(self, method):
         kube = self.server.kube
         url = urlsplit(self.path)
         query = dict(parse_qsl(url.query))
-        parts = url.path.strip("/").split("/")
-        rest = parts[parts.index("namespaces") + 2 :] if "namespaces" in parts else [""]
-        plural, name = rest[0], rest[1] if len(rest) > 1 else ""
+        namespace, plural, name = _meant(url.path)
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
         is_watch = query.get("watch", "").lower() == "true"
         kube.requests.append(("WATCH" if is_watch else method, plural, name))
+        if (method, plural) in kube.stalled and not is_watch:
+            kube.stalled[method, plural].wait(30)
         if self.headers.get("Authorization") != "Bearer kube-token":
             return self._send(*_status(401, "Unauthorized", "Unauthorized"))
         refused = kube.refusal("WATCH" if is_watch else method, plural)
         if refused is not None:
             status, message, reason, headers = refused
             return self._send(*_status(status, message, reason), headers)
+        if plural == "selfsubjectaccessreviews":
+            return self._send(*kube.review(body))
         if plural not in kube.served:
-            return self._send(*_status(404, "the server could not find the requested resource"))
+            return self._send(404, "404 page not found\n")
         if is_watch:
             return self._stream(lambda send: kube.watch(plural, query, send))
+        return self._send(*self._do(method, (namespace, plural, name), query, body))
+
+    def _do(self, method, what, query, body):
+        kube, (namespace, plural, name) = self.server.kube, what
         if method == "POST":
             assert query.get("fieldValidation") == "Strict"
-            return self._send(*kube.create(plural, body))
+            if namespace not in kube.namespaces:
+                return _missing("namespaces", namespace)
+            return kube.create(plural, body, is_trial=query.get("dryRun") == "All")
         if method == "DELETE":
-            return self._send(*kube.delete(plural, name, body))
+            return kube.delete(plural, name, body)
         if name:
             found = kube.get(plural, name)
-            missing = _status(404, f'{plural} "{name}" not found', "NotFound")
-            return self._send(*(missing if found is None else (200, found)))
-        return self._send(*kube.list(plural, query))
+            return _missing(plural, name) if found is None else (200, found)
+        return kube.list(plural, query)
 
     def _send(self, status, content, headers=None):
-        data = json.dumps(content).encode()
+        is_text = isinstance(content, str)
+        data = (content if is_text else json.dumps(content)).encode()
         self.send_response(status)
-        for key, value in {"Content-Type": "application/json", **(headers or {})}.items():
+        kind = "text/plain; charset=utf-8" if is_text else "application/json"
+        for key, value in {"Content-Type": kind, **(headers or {})}.items():
             self.send_header(key, value)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
@@ -321,8 +346,35 @@ def _status(code, message, reason=""):
     return code, content | {"message": message, "reason": reason}
 
 
+def _meant(path):
+    """Namespace, plural and name in /api/v1/… or /apis/GROUP/VERSION/…, each of which may lack."""
+    parts = path.strip("/").split("/")
+    is_inside = "namespaces" in parts
+    at = parts.index("namespaces") + 1 if is_inside else 2
+    return (parts[at] if is_inside else "", *[*parts[at + 1 :], "", ""][:2])
+
+
+def _missing(plural, name):
+    return _status(404, f'{_full(plural)} "{name}" not found', "NotFound")
+
+
+def _full(plural):
+    """As messages name a kind of object."""
+    groups = {"rayjobs": ".ray.io", "workloads": ".kueue.x-k8s.io"}
+    return f"{plural}{groups.get(plural, '')}"
+
+
 def _version_of(event):
     return event["object"]["metadata"]["resourceVersion"]
+
+
+def _seen(event, query):
+    """What a watch of some labels tells of a change; empty: it does not concern it."""
+    is_in = _matches(event["object"], query)
+    if event["type"] != "MODIFIED":
+        return event["type"] if is_in else ""
+    was_in = _matches(event["before"], query)
+    return {(1, 1): "MODIFIED", (1, 0): "DELETED", (0, 1): "ADDED"}.get((was_in, is_in), "")
 
 
 def _matches(one, query):

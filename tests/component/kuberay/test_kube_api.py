@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from launcher.clusters import _kube_api, _kube_mirror
 from launcher.clusters._kube_api import PODS, RAYJOBS, SECRETS, KubeApi, KubeError
 from launcher.clusters._kube_mirror import Mirror, pause_s
 from launcher.errors import SpecError, UnreachableError
@@ -94,10 +95,38 @@ def test_a_server_that_is_not_there_is_told_in_words(tmp_path, kube):
         KubeApi("default", kubeconfig=str(kubeconfig)).list(PODS)
 
 
+def test_what_the_client_itself_refuses_is_not_taken_for_silence(api, monkeypatch):
+    def refuse(**_):
+        raise ValueError("the plugin of the kubeconfig ended with 1")
+
+    monkeypatch.setattr(api._core, "create_namespaced_secret", refuse)
+    with pytest.raises(UnreachableError, match="could not be asked: ValueError: the plugin"):
+        api.create(SECRETS, {"metadata": {"name": "s"}})
+
+
 def test_a_context_that_the_kubeconfig_lacks_is_told(tmp_path, kube):
     kubeconfig = str(kube.kubeconfig(tmp_path))
     with pytest.raises(SpecError, match=r"nothing says where Kubernetes is: .*other"):
         KubeApi("default", "other", kubeconfig)
+
+
+def test_credentials_that_were_renewed_are_taken_up(tmp_path, kube, monkeypatch):
+    monkeypatch.setattr(_kube_api, "CONNECT_ANEW_S", 0.0)
+    file = kube.kubeconfig(tmp_path)
+    good = file.read_text()
+    file.write_text(good.replace("kube-token", "expired"))
+    api = KubeApi("default", kubeconfig=str(file))
+    with pytest.raises(KubeError, match="401"):
+        api.list(PODS)
+    file.write_text(good)
+    assert api.list(PODS)[0] == []
+    monkeypatch.setattr(_kube_api, "CONNECT_ANEW_S", 3600.0)
+    file.write_text(good.replace("kube-token", "expired"))
+    kube.refuse("GET", "pods", 401, "Unauthorized")
+    with pytest.raises(KubeError, match="401"):
+        api.list(PODS)
+    assert api.list(PODS)[0] == [], "what is not read again does not change"
+    api.close()
 
 
 def test_a_mirror_shows_what_comes_changes_and_goes(kube, mirror):
@@ -140,6 +169,25 @@ def test_a_mirror_says_what_keeps_it_from_being_true(kube, mirror):
     kube.wait(lambda: "pods is forbidden" in mirror.trouble, "words of the trouble")
     kube._refusals.clear()
     kube.wait(lambda: mirror.is_synced, "its end")
+
+
+def test_a_watch_that_is_refused_again_and_again_is_asked_for_ever_more_seldom(
+    kube, api, monkeypatch
+):
+    counted, told, is_made = [], [], threading.Event()
+    monkeypatch.setattr(_kube_mirror, "pause_s", lambda failures, _: counted.append(failures) or 0)
+    kube.refuse("WATCH", "pods", 503, "etcd is away", times=5)
+    changed = lambda: is_made.wait(10) and told.append(made.trouble)  # noqa: E731
+    made = Mirror(api, PODS, "app=mine", changed)
+    is_made.set()
+    kube.wait(lambda: "pods" in kube.watched, "a watch")
+    kube.wait(lambda: made.is_synced, "its trouble's end")
+    assert counted == [1, 2, 3, 4, 5]
+    listed, *refused, open_ = told
+    assert (listed, open_) == ("", "")
+    assert set(refused) == {"Kubernetes refuses (503): etcd is away"}, "it never looks kept between"
+    made.close()
+    kube.break_watches()
 
 
 def test_an_api_server_that_asks_for_patience_is_given_it(kube, mirror):

@@ -2,69 +2,10 @@
 
 import pytest
 from in_process import until
-from kube_server import KubeServer
 from play_kubernetes import Gke, attach
-from play_operator import Operator
 from players import Executor
 
 from launcher.model.own_cluster import OwnState
-
-
-@pytest.fixture
-def kube(tmp_path, monkeypatch):
-    with KubeServer() as kube:
-        monkeypatch.setenv("LAUNCHER_KUBECONFIG", str(kube.kubeconfig(tmp_path)))
-        yield kube
-
-
-@pytest.fixture
-def operator(kube):
-    return Operator(kube)
-
-
-@pytest.fixture
-def gke(server, kube, operator):
-    assert attach(server)[-1] == {"done": True}
-    return Gke(server, kube, operator)
-
-
-# --- attaching -----------------------------------------------------------------------------------
-
-
-def test_attaching_says_what_it_saw(server, kube):
-    *steps, done = attach(server)
-    assert [step["step"] for step in steps] == [
-        f"Kubernetes answers at {kube.url}, and lets this server see RayJobs and pods",
-        "pods in namespace default shall reach this server at http://launcher:8080",
-    ]
-    assert done == {"done": True}
-
-
-def test_a_kubernetes_without_kuberay_is_refused(server, kube):
-    kube.served.remove("rayjobs")
-    (told,) = attach(server)
-    assert told["error"] == "KubeRay's operator, of 1.5.1 or newer, is not installed there"
-    kube.served |= {"rayjobs"}
-    kube.refuse("GET", "pods", 403, "pods is forbidden")
-    (told,) = attach(server)
-    assert told["error"].startswith("this server may not list pods in default: ")
-    assert not server.control.books.own.all_attached()
-
-
-def test_a_name_that_is_taken_is_refused(server, kube, executor):
-    assert "cannot be the name" in attach(server, "local")[-1]["error"]
-    assert "cannot be the name" in attach(server, "any")[-1]["error"]
-
-
-def test_a_kubernetes_with_jobs_is_detached_by_force_alone(gke, server):
-    job = gke.new_job()
-    gke.made(job)
-    reply = server.ask("POST", "/clusters/gke/detach", data={})
-    assert (reply.status, reply.error) == (409, f"jobs run on cluster 'gke': {job}")
-    reply = server.ask("POST", "/clusters/gke/detach", data={"force": True})
-    assert reply.json() == {"jobs": [job]}
-    assert "deletionTimestamp" not in gke.kube.get("rayjobs", f"{job}-1")["metadata"]
-
 
 # --- submitting ----------------------------------------------------------------------------------
 
@@ -240,10 +181,34 @@ def test_a_node_that_is_drained_lets_the_gang_save(gke):
 
     gke.kube.change("pods", worker, drain)
     until(lambda: agents[0].sync()["stop"], "the word to save and stop")
-    assert f"Kubernetes takes pod {worker} away: node is drained" in gke.texts(job)
+    why = f"Kubernetes takes pod {worker} away: node is drained"
+    assert f"leaves its place: {why}" in gke.texts(job)
     for agent in agents:
         agent.sync(verdict={"ending": "FINISHED"}, quiet=1)
     gke.await_state(job, "QUEUED")
+    assert gke.server.show(job)["attempts"][-1]["ending"] == "NODE_DRAINED"
+    assert gke.server.show(job)["attempts"][-1]["words"] == f"a node was drained: {why}"
+
+
+def test_a_head_that_is_drained_lets_the_gang_save_and_carries_no_more(gke):
+    job = gke.new_job()
+    executor, agents = gke.running(job)
+    pods = gke.operator.pods(f"{job}-1")
+    head = pods[0]["metadata"]["name"]
+    leaves = {"deletionTimestamp": "2026-11-22T00:00:00Z"}
+    gke.kube.change("pods", head, lambda pod: pod["metadata"].update(leaves))
+    until(lambda: agents[0].sync()["stop"], "the word to save and stop")
+    for agent in agents:
+        agent.sync(verdict={"ending": "FINISHED"}, quiet=1)
+    gke.await_state(job, "QUEUED")
+    for agent in agents:
+        agent.sync(closed="asked to")
+    gke.report(executor, pods, allocations=[{"id": f"{job}.1", "state": "gone"}])
+    gke.operator.set_pod(head, phase="Failed")
+    gke.leave(job)
+    until(lambda: gke.own(job) is None, "the end of its cluster")
+    gke.granted(job, 2)
+    assert [one["number"] for one in gke.server.show(job)["attempts"]] == [1, 2]
 
 
 def test_a_head_that_ends_takes_its_cluster_along(gke):
@@ -299,6 +264,21 @@ def test_a_quota_of_the_namespace_is_waited_for(gke, monkeypatch):
     gke.server.cycle()
     until(lambda: "no room for its RayJob" in gke.why(job), "words of the quota")
     gke.made(job)
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ('namespaces "default" not found', "its namespace is gone: Kubernetes refuses (404): name"),
+        ("the server could not find the requested resource", "KubeRay is not installed there: "),
+    ],
+)
+def test_where_no_rayjob_can_be_made_the_job_waits_and_says_why(gke, message, words):
+    gke.kube.refuse("POST", "rayjobs", 404, message, times=9)
+    job = gke.new_job()
+    gke.server.cycle()
+    until(lambda: words in gke.why(job), "words")
+    assert gke.state(job) == "QUEUED"
 
 
 def test_what_kubernetes_finds_wrong_fails_the_job(gke):

@@ -38,7 +38,8 @@
     - {name: executor-token, mountPath: /etc/launcher/executor, readOnly: true}
 {{- end -}}
 
-{{/* KubeRay makes the Secret with Ray's token, and tells it to Ray's own containers alone. */}}
+{{/* KubeRay makes the Secret with Ray's token, and tells it to Ray's own containers alone. So it does
+     with the name of the cluster, by which the executor reads how far its groups may grow. */}}
 {{- define "launcher.executor.environment" -}}
 {{ include "launcher.ray.environment" . }}
 - {name: HOME, value: /tmp}
@@ -48,6 +49,10 @@
 - name: RAY_AUTH_TOKEN
   valueFrom:
     secretKeyRef: {name: {{ include "launcher.ray.name" . }}, key: auth_token}
+{{- end }}
+{{- if .Values.head.enableInTreeAutoscaling }}
+- {name: RAY_CLUSTER_NAME, value: {{ include "launcher.ray.name" . }}}
+- {name: RAY_CLUSTER_NAMESPACE, value: {{ .Release.Namespace }}}
 {{- end }}
 {{- end -}}
 
