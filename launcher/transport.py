@@ -335,6 +335,12 @@ class _Route:
             port = parts.port
         except ValueError:
             parts, port = urllib.parse.urlsplit(""), None
+        if "@" in parts.netloc or parts.query or parts.fragment:
+            raise SpecError(
+                f"the address of {parts.hostname} has more in it than where it is: a name, a "
+                "password, or what follows ? or #",
+                hint=f"write {parts.scheme or 'https'}://HOST; tokens are given apart",
+            )
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise SpecError(
                 f"{url!r} is no address of a server",

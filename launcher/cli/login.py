@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import sys
 import urllib.parse
 from pathlib import Path
@@ -54,6 +55,9 @@ def command(url: str | None, rest: tuple[str, ...], name: str | None, ca: str | 
     contexts.add(kept).use(server.context).save()
     print(f"{who.name or 'the owner'} at {server.url}")
     _output.note(f"context {server.context} is in use, its token kept in {contexts_file()}")
+    for variable in ("LAUNCHER_SERVER", "LAUNCHER_TOKEN"):
+        if os.environ.get(variable):
+            _output.note(f"{variable} is set, and goes before it: unset {variable}")
     if not who.is_admin and not who.roles:
         _output.note(
             "no project has given you a role yet: ask an admin for "

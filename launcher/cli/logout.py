@@ -7,6 +7,7 @@ import dataclasses
 
 import click
 
+from launcher.address import NamedServer
 from launcher.cli import _output
 from launcher.contexts import load_contexts
 from launcher.errors import LauncherError, SpecError
@@ -24,17 +25,18 @@ def command(*, revoke: bool) -> None:
             hint="launcher context list shows which there are",
         )
     if revoke:
-        _revoke()
+        _revoke(NamedServer(chosen.server, chosen.token, chosen.name, chosen.ca))
     contexts.add(dataclasses.replace(chosen, token=None)).save()
     _output.note(f"the token for {chosen.server} is forgotten here")
     if not revoke:
         _output.note("it is still good; launcher logout --revoke would have ended it")
 
 
-def _revoke() -> None:
+def _revoke(server: NamedServer) -> None:
+    """The token that is kept, whatever LAUNCHER_SERVER and LAUNCHER_TOKEN say."""
     from launcher.client import Client
 
-    with contextlib.closing(Client()) as client:
+    with contextlib.closing(Client(address=server)) as client:
         token = client.whoami().token
         if token is None:
             raise LauncherError(

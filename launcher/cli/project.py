@@ -10,7 +10,7 @@ from launcher.cli import _output
 from launcher.cli._kept import EVERY, ROLES, NameOrAll
 from launcher.cli._options import connect, output_option
 from launcher.views import as_json
-from launcher.views_users import AccessView
+from launcher.views_users import AccessView, ClusterRuleView
 
 _project = click.argument("project", type=NameOrAll())
 _clusters = click.argument(
@@ -39,7 +39,7 @@ def list_(output: str) -> None:
     found = [
         {
             "name": name,
-            "role": everywhere if who.is_admin else who.roles.get(name, everywhere),
+            "role": max(everywhere, who.roles.get(name, ""), key=["", *ROLES].index),
             "running": (own[name].now.running or 0) if name in own else 0,
             "queued": (own[name].now.queued or 0) if name in own else 0,
         }
@@ -128,10 +128,20 @@ def _print(found: AccessView) -> None:
     name = "all projects" if found.project == EVERY else found.project
     print(f"{name}  clusters: {found.clusters}")
     for rule in found.rules:
-        whose = "every project" if rule.project == EVERY else rule.project
-        where = "every cluster" if rule.cluster == EVERY else f"cluster {rule.cluster}"
-        print(f"  {whose} {'may' if rule.allowed else 'may not'} use {where}")
+        print(f"  {_words(rule)}")
     if found.members:
         _output.print_table(["USER", "ROLE"], [[one.user, one.role] for one in found.members])
     else:
         _output.note(f"nobody has a role in {name} alone; admins of the server may do all")
+
+
+def _words(rule: ClusterRuleView) -> str:
+    """As `no project may use cluster gpu`."""
+    is_of_all = rule.cluster == EVERY
+    if rule.project == EVERY:
+        whose = "every project" if rule.allowed else "no project"
+        all_of_them = "every cluster" if rule.allowed else "any cluster"
+        return f"{whose} may use {all_of_them if is_of_all else f'cluster {rule.cluster}'}"
+    if is_of_all:
+        return f"{rule.project} may use {'every' if rule.allowed else 'no'} cluster"
+    return f"{rule.project} {'may' if rule.allowed else 'may not'} use cluster {rule.cluster}"

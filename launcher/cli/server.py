@@ -107,6 +107,7 @@ def command(
     from launcher.server.given_tokens import read_token
     from launcher.server.main import serve
 
+    admin_token = read_token(admin_token_file, "--admin-token-file") if admin_token_file else None
     serve(
         state_dir or address.state_dir(),
         host=host,
@@ -120,10 +121,8 @@ def command(
         log_format=log_format,
         tls=_certificate(tls_cert, tls_key, embedded=embedded),
         insecure_http=insecure_http,
-        admin_token=read_token(admin_token_file, "--admin-token-file")
-        if admin_token_file
-        else None,
-        executor_tokens=read_executor_tokens(executor_tokens or _of_environment()),
+        admin_token=admin_token,
+        executor_tokens=read_executor_tokens(executor_tokens or _of_environment(), admin_token),
     )
 
 

@@ -11,6 +11,7 @@ from launcher.errors import ForbiddenError
 
 EVERY = "*"
 """In the place of a project or a cluster: all of them, also those that do not exist yet."""
+TOKEN_PREFIX = "lt_"  # noqa: S105 - no token: how those of users and executors begin
 USER_NAME = re.compile(r"[a-z0-9]([a-z0-9._@-]{0,61}[a-z0-9])?")
 
 
@@ -160,6 +161,15 @@ class Caller:
     @property
     def _called(self) -> str:
         return self.name or "this page"
+
+
+def id_of_token(text: str) -> str:
+    """What names a token and opens nothing, of that name or of a whole token.
+
+    >>> id_of_token("h7k2m9xq"), id_of_token("lt_h7k2m9xq_0tG04W0v")
+    ('h7k2m9xq', 'h7k2m9xq')
+    """
+    return text.strip().removeprefix(TOKEN_PREFIX).partition("_")[0]
 
 
 OWNER = Caller(is_admin=True)

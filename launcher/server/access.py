@@ -17,8 +17,9 @@ API = "/api/v1"
 SUBMITTED = "job.submit"
 """What the audit calls a new job: written with it, in one transaction."""
 CALLER, JOB, PROJECT = "launcher.caller", "launcher.job", "launcher.project"
-"""Keys of a request's scope, once the gate knows: who asks, the job of an agent that does, and
-whose is what the path names."""
+ACTION = "launcher.action"
+"""Keys of a request's scope, once the gate knows: who asks, the job of an agent that does, whose is
+what the path names, and what is done to that."""
 
 
 class Audience(Enum):
@@ -155,7 +156,11 @@ TABLE: dict[tuple[str, str], Rule] = {
             "/jobs", "/queue", "/sparklines", "/occupancy", "/projects", "/retention",
         )
     ),
-    **dict(_looks(About.SERVER, "/server", "/follow", "/nodes/load", "/visitor", "/whoami")),
+    **dict(
+        _looks(
+            About.SERVER, "/server", "/follow", "/nodes/load", "/drains", "/visitor", "/whoami",
+        )
+    ),
     # What a page that acts may have, and one that only shows may not.
     **dict(
         _does(
@@ -187,6 +192,7 @@ TABLE: dict[tuple[str, str], Rule] = {
                 "POST /queue/hold": "job.hold",
                 "POST /queue/release": "job.release",
                 "POST /queue/priority": "job.priority",
+                "POST /queue/limit": "job.limit",
             },
             Right.ACT,
         )
@@ -278,6 +284,8 @@ TABLE: dict[tuple[str, str], Rule] = {
                 "POST /clusters/{name}/attach": "cluster.attach",
                 "POST /clusters/{name}/kubernetes": "cluster.attach",
                 "POST /clusters/{name}/detach": "cluster.detach",
+                "POST /drains": "node.drain",
+                "POST /drains/end": "node.undrain",
                 "PUT /projects/{name}": "project.quota",
                 "DELETE /projects/{name}": "project.quota",
                 "PUT /projects/{name}/clusters/{cluster}": "project.clusters",

@@ -13,13 +13,23 @@ import logging
 import secrets
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
 from launcher.errors import ConflictError, LauncherError, NotFoundError, SpecError
-from launcher.model.access import EVERY, OWNER, USER_NAME, Caller, Kind, Role
+from launcher.model.access import (
+    EVERY,
+    OWNER,
+    TOKEN_PREFIX,
+    USER_NAME,
+    Caller,
+    Kind,
+    Role,
+    id_of_token,
+)
 from launcher.names import random_part
 from launcher.server.control import Control
 from launcher.spec.values import did_you_mean
@@ -28,7 +38,6 @@ from launcher.store.accounts import StoredToken, StoredUser
 
 log = logging.getLogger(__name__)
 
-PREFIX = "lt_"
 FRESH_S = 2.0
 """For so long a server goes by what it read: what another replica changed counts by then."""
 _NOTED_EVERY_S = 60.0
@@ -71,6 +80,7 @@ class Accounts:
         self._control, self._own_token, self._clock = control, own_token, clock
         self._executor_tokens = dict(executor_tokens or {})
         self._known: dict[str, _Known] = {}
+        self._changes = 0
         self._has_users: tuple[float, bool] | None = None
         self._turn = threading.Lock()
 
@@ -118,8 +128,10 @@ class Accounts:
         return known is not None and known.cluster is not None
 
     def _look(self, token: str) -> _Known | None:
-        identity, _, secret = token.removeprefix(PREFIX).partition("_")
-        if not (token.startswith(PREFIX) and identity.isascii() and identity.isalnum() and secret):
+        identity, _, secret = token.removeprefix(TOKEN_PREFIX).partition("_")
+        if not (
+            token.startswith(TOKEN_PREFIX) and identity.isascii() and identity.isalnum() and secret
+        ):
             return None
         digest = hash_of(token)
 
@@ -134,6 +146,7 @@ class Accounts:
         known, now = self._known.get(key), self._clock()
         if known is not None and now - known.at <= FRESH_S:
             return known
+        changes = self._changes
         with self._control.store.read() as tx:
             token = find(tx)
             caller = _caller(tx, token) if token else None
@@ -143,7 +156,8 @@ class Accounts:
         with self._turn:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
-            self._known[key] = known
+            if changes == self._changes:  # else it may be what was so before
+                self._known[key] = known
         return known
 
     def _valid(self, tx: Connection, identity: str) -> StoredToken | None:
@@ -160,6 +174,7 @@ class Accounts:
 
     def _changed(self) -> None:
         with self._turn:
+            self._changes += 1
             self._known.clear()
             self._has_users = None
 
@@ -205,11 +220,10 @@ class Accounts:
     def users(self) -> list[tuple[StoredUser, dict[str, Role], float | None]]:
         """All, each with its roles, and when one of its tokens was used last."""
         with self._control.store.read() as tx:
-            used = accounts.last_used(tx)
-            return [
-                (one, accounts.roles(tx, one.name), used.get(one.name))
-                for one in accounts.users(tx)
-            ]
+            used, roles = accounts.last_used(tx), defaultdict[str, dict[str, Role]](dict)
+            for project, name, role in accounts.members(tx):
+                roles[name][project] = role
+            return [(one, roles[one.name], used.get(one.name)) for one in accounts.users(tx)]
 
     def _user(self, tx: Connection, name: str) -> StoredUser:
         found = accounts.user(tx, name)
@@ -230,6 +244,7 @@ class Accounts:
         label: str = "",
         lasts_s: float | None = None,
         by: str,
+        asked_by: str = "",
     ) -> NewToken:
         """A token of a user, or of the executor of a cluster.
 
@@ -239,12 +254,14 @@ class Accounts:
             label: what it is for.
             lasts_s: seconds until it is good for nothing; None: until it is revoked.
             by: who makes it.
+            asked_by: id of a token that it does not outlast: who stole one for an hour has it for
+                that hour.
 
         Raises:
             NotFoundError: no such user.
         """
         now, identity = self._control.clock(), random_part(8)
-        text = f"{PREFIX}{identity}_{secrets.token_urlsafe(32)}"
+        text = f"{TOKEN_PREFIX}{identity}_{secrets.token_urlsafe(32)}"
         stored = StoredToken(
             identity,
             hash_of(text),
@@ -258,6 +275,9 @@ class Accounts:
         with self._control.store.begin() as tx:
             if user is not None:
                 self._user(tx, user)
+            asking = accounts.token(tx, asked_by) if asked_by else None
+            ends = [one.expires_at for one in (stored, asking) if one and one.expires_at]
+            stored = replace(stored, expires_at=min(ends, default=None))
             accounts.put_token(tx, stored)
         return NewToken(stored, text)
 
@@ -270,13 +290,13 @@ class Accounts:
         """Let a token be good for nothing any more, with the pages that were opened by it.
 
         Args:
-            identity: its id, or its beginning as it is printed.
+            identity: its id, as it stands in the token, too.
             of: only if it is this user's; None: whosever it is.
 
         Raises:
             NotFoundError: there is no such token of that user.
         """
-        identity = identity.removeprefix(PREFIX).partition("_")[0]
+        identity = id_of_token(identity)
         with self._control.store.begin() as tx:
             found = accounts.token(tx, identity)
             if found is None or (of is not None and found.user != of):

@@ -21,6 +21,7 @@ from launcher.server.auditing import Audit, Auditing, forget_for_ever
 from launcher.server.committing import Committing
 from launcher.server.compacting import compact_for_ever
 from launcher.server.control import Control
+from launcher.server.draining import Draining
 from launcher.server.executors import Executors
 from launcher.server.floor import Floor
 from launcher.server.floorplan import Palette
@@ -32,7 +33,8 @@ from launcher.server.monitoring import Monitor
 from launcher.server.notices import Notices, Outbox, send_for_ever
 from launcher.server.notify import Notifier
 from launcher.server.outputs import Outputs
-from launcher.server.own_clusters import OwnClusters, keep_own_clusters
+from launcher.server.own_clusters import OwnClusters
+from launcher.server.own_keeping import keep_own_clusters
 from launcher.server.packages import Packages
 from launcher.server.packing import Packing
 from launcher.server.projects import Projects
@@ -44,6 +46,7 @@ from launcher.server.routes import (
     attached,
     changes,
     curves,
+    drains,
     executor,
     follow,
     jobs,
@@ -122,6 +125,7 @@ def make_app(store: Store, settings: Settings, floor: Floor) -> FastAPI:
         visit.agent_router,
         executor.router,
         attached.router,
+        drains.router,
         locks.router,
         load.router,
         monitoring.router,
@@ -210,6 +214,7 @@ def life_of(store: Store, settings: Settings, floor: Floor) -> Lifespan[Starlett
             accounts=accounts,
             audit=audit,
             packages=Packages(control),
+            draining=Draining(control),
             palette=Palette(),
             monitor=monitor,
             load=node_load,

@@ -6,6 +6,7 @@ Those that come at the same moment are written in one transaction.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ NOTE = "launcher.audit"
 KEPT_S = 400 * 86400.0
 """A year, and the weeks in which somebody looks back at it."""
 _FORGETS_EVERY_S = 3600.0
-_LONGEST, _BROKE = 2000, 500
+_LONGEST, _LONGEST_PROJECT, _BROKE = 2000, 100, 500
 
 
 @dataclass
@@ -45,8 +46,17 @@ class Note:
 
     def of(self, things: str | Sequence[str], project: str = "") -> None:
         """To what it is done, and whose that is."""
-        self.thing = things if isinstance(things, str) else ", ".join(things)
+        self.thing = things if isinstance(things, str) else _joined(things)
         self.project = project or self.project
+
+
+def _joined(things: Sequence[str]) -> str:
+    """As many as an entry has room for, and how many more there were."""
+    room = _LONGEST - len(f" and {len(things)} more")
+    ends = itertools.accumulate(len(thing) + 2 for thing in things)
+    many = sum(1 for end in ends if end <= room)
+    more = f" and {len(things) - many} more" if many < len(things) else ""
+    return ", ".join(things[:many]) + more
 
 
 class Audit:
@@ -64,7 +74,7 @@ class Audit:
             note.caller.token,
             note.did,
             note.thing[:_LONGEST],
-            note.project,
+            note.project[:_LONGEST_PROJECT],
             status,
             note.address,
         )

@@ -35,11 +35,12 @@ def read_token(path: Path, option: str) -> str:
     return text
 
 
-def executor_tokens(given: Iterable[str]) -> dict[str, str]:
+def executor_tokens(given: Iterable[str], admin_token: str | None = None) -> dict[str, str]:
     """By cluster, what `CLUSTER=FILE` names.
 
     Raises:
-        SpecError: one is written otherwise, or names a cluster twice, or its file holds no token.
+        SpecError: one is written otherwise, or names a cluster twice, or its file holds no token,
+            or one that opens more than this cluster: the admin's, or another cluster's.
     """
     found: dict[str, str] = {}
     for one in given:
@@ -51,5 +52,13 @@ def executor_tokens(given: Iterable[str]) -> dict[str, str]:
             )
         if cluster in found:
             raise SpecError(f"--executor-token: cluster '{cluster}' is named twice")
-        found[cluster] = read_token(Path(path), "--executor-token")
+        token = read_token(Path(path), "--executor-token")
+        others = {other: f"that of cluster '{name}'" for name, other in found.items()}
+        others |= {admin_token: "that of --admin-token-file"} if admin_token else {}
+        if token in others:
+            raise SpecError(
+                f"--executor-token: the token of cluster '{cluster}' is {others[token]}, too",
+                hint="each opens one thing: openssl rand -hex 32 prints another one",
+            )
+        found[cluster] = token
     return found

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from launcher.model.access import Caller
-from launcher.server.access import CALLER, PROJECT
+from launcher.model.access import Action, Caller
+from launcher.server.access import ACTION, CALLER, PROJECT
 from launcher.server.accounts import Accounts
 
 LOOK_EVERY_S = 10.0
@@ -43,7 +43,7 @@ class Lapsing:
                 looked_at = now
                 accounts: Accounts = scope["app"].state.services.accounts
                 has_ended = not await asyncio.to_thread(
-                    _still_may, accounts, caller, scope.get(PROJECT)
+                    _still_may, accounts, caller, scope[ACTION], scope.get(PROJECT)
                 )
             over: Message = {"type": "http.response.body", "body": b"", "more_body": False}
             await send(over if has_ended else message)
@@ -51,11 +51,11 @@ class Lapsing:
         await self._app(scope, receive, send_lasting)
 
 
-def _still_may(accounts: Accounts, caller: Caller, project: str | None) -> bool:
-    """Whether the token is still good, and may look at what it was let in to."""
+def _still_may(accounts: Accounts, caller: Caller, action: Action, project: str | None) -> bool:
+    """Whether the token is still good, and may do what it was let in for."""
     now = accounts.caller_of(caller.token)
     if now is None:
         return False
     if project is None:
         return now.within is None or caller.within is not None
-    return now.within is None or project in now.within
+    return now.may(action, project)

@@ -125,12 +125,12 @@ def serve(
     if embedded:
         keep_executor(state_dir, own_url, token)
     # Ray starts while the web framework is imported.
-    from launcher.server.serving import alone, among_others, trusting
+    from launcher.server.serving import alone, among_others
 
     if database_url is None:
         app = alone(store, settings, floor)
     else:
-        trusted = trusting(tls.cert) if tls else None
+        trusted = tls.peers() if tls else None
         app = among_others(store, settings, floor.anew, database_url, trusted)
     server.append(uvicorn.Server(_configured(app, tls)))
     record = replica_record(port) if is_one_of_several else SERVER

@@ -72,12 +72,24 @@ class Listener:
 
     async def wait(self, timeout_s: float) -> bool:
         """True when something changed since the last True; False after `timeout_s`."""
-        try:
-            await asyncio.wait_for(self._event.wait(), timeout_s)
-        except asyncio.TimeoutError:
-            return False
-        self._event.clear()
-        return True
+        changed = await is_set_within(self._event, timeout_s)
+        if changed:
+            self._event.clear()
+        return changed
+
+
+async def is_set_within(event: asyncio.Event, timeout_s: float) -> bool:
+    """Wait for an event, that long at most.
+
+    A cancellation that comes at the same moment counts: asyncio.wait_for of Pythons before 3.12
+    drops it, and a loop that nothing ends keeps a server from stopping.
+    """
+    waiting = asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait({waiting}, timeout=timeout_s)
+    finally:
+        waiting.cancel()
+    return event.is_set()
 
 
 def job_topic(job_id: str) -> str:

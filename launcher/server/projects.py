@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from launcher import views
+from launcher.model.access import EVERY
 from launcher.model.project import Project, Usage
 from launcher.model.reach import ClusterRules
 from launcher.model.usage import decayed, dominant_s
@@ -18,7 +19,7 @@ from launcher.scheduler.state import ClusterView
 from launcher.server.books import Books
 from launcher.server.control import Control
 from launcher.server.notify import SCHEDULE
-from launcher.store import projects, reaches, usage
+from launcher.store import accounts, projects, reaches, usage
 from launcher.store.jobs import Within
 
 _NOTHING = views.Amounts(0.0, 0.0, 0, 0)
@@ -32,16 +33,20 @@ class Projects:
         self._turn = threading.Lock()
         """Changes reach the books in the order in which they are stored."""
 
-    def all(self, within: Within = None) -> list[views.ProjectView]:
+    def all(self, within: Within = None, *, empty: bool = False) -> list[views.ProjectView]:
         """Those that were set up, hold or want something, or held something once; by name.
 
-        Of those `within` alone; None: all.
+        Args:
+            within: of those alone; None: all.
+            empty: also those that only a role or a rule of clusters names.
         """
         now, clusters = self._control.clock(), self._control.floor.clusters()
         with self._control.store.read() as tx:
             known = {project.name: project for project in projects.all(tx)}
             queued = projects.queued_of_all(tx)
             past = _by_project([decayed(one, now) for one in usage.all(tx)])
+            named = {name for name, *_ in accounts.members(tx)} if empty else set()
+            named |= {name for name, _ in reaches.rules(tx).rules} if empty else set()
         held = _held_now(self._control.books, clusters)
         shares = _shares(past, clusters)
         return [
@@ -51,7 +56,7 @@ class Projects:
                 past.get(name, Usage(name, "", 0.0, 0.0)),
                 shares.get(name, 0.0),
             )
-            for name in sorted({*known, *held, *queued, *past})
+            for name in sorted({*known, *held, *queued, *past, *named} - {EVERY})
             if within is None or name in within
         ]
 

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from launcher.server.again import is_repeatable, refuse
 from launcher.server.heart import Heart
+from launcher.server.notify import is_set_within
 from launcher.server.passing import BrokenOffError, Passing, Term, was_passed_on
 from launcher.server.probes import answer_probe
 
@@ -135,8 +136,7 @@ class Replica:
             elif lead is None and epoch is not None:
                 broke = partial(self._heart.begin_anew, epoch)
                 self._lead = _Lead(epoch, self._app, partial(self._begin, epoch, broke))
-            with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(soon.wait(), _LOOK_S)
+            await is_set_within(soon, _LOOK_S)
             soon.clear()
 
 

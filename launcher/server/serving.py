@@ -5,7 +5,6 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from pathlib import Path
 
 from sqlalchemy import select
 from starlette.types import ASGIApp
@@ -65,14 +64,6 @@ def among_others(
 
     heart = Heart(Leadership(beat, settings.replica_url))
     return Replica(app, begin, heart, Passing(trusted), lambda: _ask(store))
-
-
-def trusting(certificate: Path) -> ssl.SSLContext:
-    """Whoever shows this certificate is one of these servers, by whatever name it is reached."""
-    context = ssl.create_default_context(cafile=certificate)
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    context.check_hostname = False
-    return context
 
 
 def _ask(store: Store) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import ColumnElement, Connection, delete, func, literal, or_, select
 
+from launcher.model.access import EVERY
 from launcher.store import tables
 from launcher.store.rows import from_row
 
@@ -57,17 +58,25 @@ def newest(
     projects: Collection[str] | None = None,
     since: float | None = None,
 ) -> list[StoredEntry]:
-    """The newest first; `projects`: only of these, None: of all and of none."""
+    """The newest first; `projects`: only of these, `EVERY` is all; None: of all and of none."""
     query = select(_audit).order_by(_audit.c.id.desc()).limit(limit)
     if user is not None:
         query = query.where(_audit.c.user == user)
     if thing is not None:
-        query = query.where(_audit.c.thing == thing)
-    if projects is not None:
+        query = query.where(_names(thing))
+    if projects is not None and EVERY in projects:
+        query = query.where(_audit.c.project != "")
+    elif projects is not None:
         query = query.where(_audit.c.project.in_(projects))
     if since is not None:
         query = query.where(_audit.c.at >= since)
     return [from_row(StoredEntry, row) for row in tx.execute(query).mappings()]
+
+
+def _names(thing: str) -> ColumnElement[bool]:
+    """It is what an entry tells, or one word of that: `a, b`, `ada is viewer`."""
+    words = literal(" ") + func.replace(_audit.c.thing, ",", "") + " "
+    return or_(_audit.c.thing == thing, words.contains(f" {thing} ", autoescape=True))
 
 
 def forget(tx: Connection, before: float) -> int:

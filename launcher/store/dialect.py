@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from functools import cache
 from importlib import import_module
@@ -37,6 +38,8 @@ _CONNECTS = {
     "tcp_user_timeout": "15000",
 }
 """What a connection to PostgreSQL is opened with, in libpq's words."""
+_PASSWORD = re.compile(r"([^:/@]+):(?!//)[^@]*@")
+"""With whose it is, in what is no URL."""
 _MIGRATING = 0x6C61756E6368
 """Of PostgreSQL's locks that have no table: that of who brings tables up to date."""
 
@@ -79,8 +82,8 @@ def postgresql_engine(text: str, *, size: int = 8) -> Engine:
     """
     try:
         url = make_url(text)
-    except ArgumentError as error:
-        raise _no_url(text) from error
+    except (ArgumentError, ValueError) as error:  # the latter of a port that is no number
+        raise _no_url(_PASSWORD.sub(r"\1:***@", text)) from error
     if url.get_backend_name() != "postgresql":
         raise _no_url(url.render_as_string())
     url = _with_driver(url)

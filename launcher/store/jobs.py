@@ -140,10 +140,13 @@ def get_all(tx: Connection, job_ids: Collection[str]) -> dict[str, Job]:
 
 def projects_of(tx: Connection, job_ids: Collection[str]) -> dict[str, str]:
     """The project of each of these jobs that there are."""
-    if not job_ids:
-        return {}
-    rows = tx.execute(select(_jobs.c.id, _jobs.c.project).where(_jobs.c.id.in_(job_ids)))
-    return {row.id: row.project for row in rows}
+    found: dict[str, str] = {}
+    wanted = list(job_ids)
+    for start in range(0, len(wanted), _AT_ONCE):
+        some = _jobs.c.id.in_(wanted[start : start + _AT_ONCE])
+        rows = tx.execute(select(_jobs.c.id, _jobs.c.project).where(some))
+        found.update({row.id: row.project for row in rows})
+    return found
 
 
 def projects_of_arrays(tx: Connection, array_ids: Collection[str]) -> dict[str, str]:

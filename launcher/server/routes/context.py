@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
-from fastapi import Depends, Path, Query, Request
+from fastapi import Depends, Header, Path, Query, Request
 from fastapi.responses import JSONResponse
 
 from launcher.errors import DiskFullError, SpecError, UnauthorizedError
@@ -19,6 +19,7 @@ from launcher.server.attaching import Attaching
 from launcher.server.auditing import NOTE, Audit, Note
 from launcher.server.committing import Committing
 from launcher.server.control import Control
+from launcher.server.draining import Draining
 from launcher.server.executors import Executors
 from launcher.server.floorplan import Palette
 from launcher.server.gauge import Gauge
@@ -50,6 +51,8 @@ LARGEST = cursor.LARGEST
 Number = Annotated[int, Path(ge=0, le=LARGEST)]
 """In the path of an address; `Count`: in its query."""
 Count = Annotated[int, Query(ge=0, le=LARGEST)]
+Key = Annotated[str | None, Header(max_length=200, alias="Idempotency-Key")]
+"""It stands in an index, whose rows have a bound."""
 LogName = Literal["log", "setup"]
 """Of a rank: what it printed, or what was said while its node's environment was made."""
 Wait = Annotated[float, Query(ge=0, allow_inf_nan=False)]
@@ -87,6 +90,7 @@ class Services:
     accounts: Accounts
     audit: Audit
     packages: Packages
+    draining: Draining
 
 
 class Answer(JSONResponse):

@@ -43,15 +43,18 @@ class Speaker:
         if not self._is_owner and not is_known:
             raise UnauthorizedError("this server does not know the token that was sent")
 
-    def check(self, cluster: str) -> None:
+    async def expect(self, cluster: str) -> None:
         """Refuse one that speaks for another cluster than its token's.
 
         Raises:
             UnauthorizedError: that is so.
         """
+        if not self._is_owner:
+            await asyncio.to_thread(self._check, cluster)  # it may ask the database
+
+    def _check(self, cluster: str) -> None:
         if not (
-            self._is_owner
-            or self._attachments.opens(self._token, cluster)
+            self._attachments.opens(self._token, cluster)
             or self._own.opens(self._token, cluster)
             or self._accounts.speaks_for(self._token, cluster)
         ):
@@ -70,7 +73,7 @@ Asks = Annotated[Speaker, Depends(speaker)]
 @router.post("/session")
 async def session(request: Request, here: Here, asks: Asks) -> Answer:
     hello = await message(request, Hello)
-    asks.check(hello.cluster)
+    await asks.expect(hello.cluster)
     return Answer(codec.encode(await asyncio.to_thread(here.executors.open_session, hello)))
 
 
@@ -78,7 +81,7 @@ async def session(request: Request, here: Here, asks: Asks) -> Answer:
 async def desired(
     *, here: Here, asks: Asks, cluster: str, fence: Count, seen: str = "", wait: Wait = 0.0
 ) -> Response:
-    asks.check(cluster)
+    await asks.expect(cluster)
     give_up = time.monotonic() + min(wait, LONGEST_WAIT_S)
     with here.control.notifier.listen(cluster_topic(cluster)) as changes:
         while True:
@@ -92,5 +95,5 @@ async def desired(
 @router.post("/report")
 async def report(request: Request, here: Here, asks: Asks) -> Answer:
     told = await message(request, Report)
-    asks.check(told.cluster)
+    await asks.expect(told.cluster)
     return Answer({"receipt": await asyncio.to_thread(here.executors.take, told)})

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from launcher.server.notify import Listener, Notifier, job_topic, output_topic
+from launcher.server.notify import Listener, Notifier, is_set_within, job_topic, output_topic
 from launcher.server.routes import telling
 from launcher.server.routes.telling import News, Place, Standing, Wish
 from launcher.store import Store
@@ -103,8 +103,7 @@ class Feed:
     async def wait(self, seen: int, timeout_s: float) -> bool:
         """True when there is a later version than `seen`; False after `timeout_s`."""
         if self.version == seen:
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), timeout_s)
+            await is_set_within(self._changed, timeout_s)
         return self.version != seen
 
     async def look(self, wish: Wish, place: Place) -> News:

@@ -14,7 +14,7 @@ from fastapi.responses import Response
 
 from launcher.errors import LauncherError, NotFoundError, UnauthorizedError
 from launcher.model.access import OWNER, Action, Caller
-from launcher.server.access import CALLER, JOB, PROJECT, About, Audience, Rule, rule_of
+from launcher.server.access import ACTION, CALLER, JOB, PROJECT, About, Audience, Rule, rule_of
 from launcher.server.auditing import NOTE, Note, address_of
 from launcher.server.routes.context import Here, Services, bearer
 from launcher.server.routes.executor import speaker
@@ -129,7 +129,7 @@ def _visitor(request: Request, here: Services) -> Caller:
 
 
 async def _let_in(request: Request, here: Services, rule: Rule, caller: Caller) -> None:
-    request.scope[CALLER] = caller
+    request.scope[CALLER], request.scope[ACTION] = caller, rule.action
     note = Note(caller, rule.did, address=address_of(request.scope))
     if rule.did:
         note.thing = ", ".join(map(str, request.path_params.values()))
@@ -172,3 +172,4 @@ def _expect_visit(request: Request, here: Services, caller: Caller) -> None:
         project = jobs.projects_of(tx, [visit.place.job_id]).get(visit.place.job_id, "")
     if visit.caller != caller.name or not caller.may(Action.ACT, project):
         raise NotFoundError("this server does not know that command of `launcher exec`")
+    request.scope[PROJECT] = project

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
@@ -24,6 +24,7 @@ from launcher.server.routes.context import (
     Asks,
     Count,
     Here,
+    Key,
     LogName,
     Noted,
     Number,
@@ -95,7 +96,7 @@ async def submit(
     asks: Asks,
     noted: Noted,
     submission: Submission,
-    idempotency_key: Annotated[str | None, Header()] = None,
+    idempotency_key: Key = None,
 ) -> Answer:
     """Together with others that come at the same moment."""
     spec, embedded = spec_from_data(submission.spec), here.settings.embedded

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
 from launcher.model.access import Action
 from launcher.server import planning
 from launcher.server.here import bound_here
 from launcher.server.masking import Mask
-from launcher.server.routes.context import Answer, Asks, Here, must_be_user
+from launcher.server.routes.context import Answer, Asks, Here, Key, must_be_user
 from launcher.spec.judge import spec_from_data
 from launcher.views import as_json
 
@@ -28,9 +28,7 @@ class Draft(BaseModel):
 
 
 @router.post("/plan")
-def plan(
-    here: Here, asks: Asks, draft: Draft, idempotency_key: Annotated[str | None, Header()] = None
-) -> Answer:
+def plan(here: Here, asks: Asks, draft: Draft, idempotency_key: Key = None) -> Answer:
     """What a submit would come to now. Nothing is stored or started."""
     control, embedded = here.control, here.settings.embedded
     spec = spec_from_data(draft.spec)

@@ -33,7 +33,7 @@ class Change(BaseModel):
 
 @router.get("")
 def show(here: Here, asks: Asks) -> Answer:
-    """Those that were set up, hold or want something, or held something once."""
+    """Those that were set up, hold or want something, held something once, or have members."""
     return _shown(here, asks)
 
 
@@ -51,4 +51,4 @@ def reset(here: Here, asks: Asks, name: _Name) -> Answer:
 
 
 def _shown(here: Services, asks: Caller) -> Answer:
-    return Answer({"projects": as_json(here.projects.all(asks.within))})
+    return Answer({"projects": as_json(here.projects.all(asks.within, empty=True))})

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from launcher.errors import ForbiddenError, SpecError
-from launcher.model.access import Action, Caller, Kind, Role
+from launcher.model.access import Action, Caller, Kind, Role, id_of_token
 from launcher.names import NAME
 from launcher.server.routes.context import Answer, Asks, Here, Noted, must_be_user
 from launcher.store.accounts import StoredToken, StoredUser
@@ -79,7 +79,10 @@ def list_tokens(here: Here, asks: Asks, user: str | None = None, every: bool = F
 
 @router.post("/tokens", status_code=201)
 def make_token(here: Here, asks: Asks, noted: Noted, wish: TokenWish) -> Answer:
-    """Another token of the caller; for admins also of other users, and of executors."""
+    """Another token of the caller, good for no longer than the one that was sent.
+
+    For admins also of other users, and of executors.
+    """
     if wish.cluster is not None and wish.user is not None:
         raise SpecError("a token is a user's or an executor's, not both")
     user = None if wish.cluster else wish.user or asks.name
@@ -92,15 +95,21 @@ def make_token(here: Here, asks: Asks, noted: Noted, wish: TokenWish) -> Answer:
             hint="launcher user add NAME, or launcher token create --user NAME",
         )
     made = here.accounts.make_token(
-        user=user, cluster=wish.cluster, label=wish.label, lasts_s=wish.lasts_s, by=asks.by()
+        user=user,
+        cluster=wish.cluster,
+        label=wish.label,
+        lasts_s=wish.lasts_s,
+        by=asks.by(),
+        asked_by="" if asks.is_admin else asks.token,
     )
     noted.of(f"{made.stored.id} of {noted.thing}")
     return Answer(as_json(NewTokenView(_token(made.stored), made.text)), status_code=201)
 
 
 @router.delete("/tokens/{identity}")
-def revoke_token(here: Here, asks: Asks, identity: str) -> Answer:
+def revoke_token(here: Here, asks: Asks, noted: Noted, identity: str) -> Answer:
     """It is good for nothing any more: one of the caller's own, for admins any."""
+    noted.of(id_of_token(identity))  # who gives the whole token has it in no record
     revoked = here.accounts.revoke(identity, of=None if asks.is_admin else asks.name)
     return Answer(as_json(_token(revoked)))
 

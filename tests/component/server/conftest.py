@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 
 import pytest
 from in_process import Browser
+from kube_server import KubeServer
+from play_kubernetes import Gke, attach
+from play_operator import Operator
 from players import TOKEN, Agent, Clock, Executor, Server, node
 from sqlalchemy import Engine, event
 
@@ -120,3 +123,21 @@ def count_queries():
             event.remove(Engine, "before_cursor_execute", note)
 
     return counting
+
+
+@pytest.fixture
+def kube(tmp_path, monkeypatch):
+    with KubeServer() as kube:
+        monkeypatch.setenv("LAUNCHER_KUBECONFIG", str(kube.kubeconfig(tmp_path)))
+        yield kube
+
+
+@pytest.fixture
+def operator(kube):
+    return Operator(kube)
+
+
+@pytest.fixture
+def gke(server, kube, operator):
+    assert attach(server)[-1] == {"done": True}
+    return Gke(server, kube, operator)

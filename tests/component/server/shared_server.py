@@ -184,6 +184,7 @@ def body(method, path, of):
         "POST /clusters/{name}/attach": {"ray_url": "http://127.0.0.1:1"},
         "POST /clusters/{name}/detach": {},
         "POST /queue/priority": {"jobs": [of.job], "priority": 99},
+        "POST /queue/limit": {"jobs": [of.job], "limit": 9},
         "PUT /exec/{identity}/steering": {},
     }  # fmt: skip
     route = f"{method} {path.removeprefix(API)}"

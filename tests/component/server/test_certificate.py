@@ -1,6 +1,7 @@
 """TLS of its own: a real server socket, clients that believe its authority, and a renewal."""
 
 import http.server
+import socket
 import ssl
 import threading
 
@@ -8,7 +9,7 @@ import pytest
 from authority import Authority
 
 from launcher.errors import SpecError, UnreachableError
-from launcher.server.certificate import Certificate
+from launcher.server.certificate import SETTLES_S, Certificate
 from launcher.transport import Connection
 from launcher.trust import VARIABLE, own_ca
 
@@ -97,6 +98,42 @@ def test_a_half_renewed_certificate_leaves_the_old_one(serving, authority, caplo
     assert not certificate.look(context)
     assert "the renewed certificate is not used" in caplog.text
     assert name_seen(url, authority) == "first"
+
+
+def shakes_hands(url, context):
+    port = int(url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as line:
+        try:
+            context.wrap_socket(line, server_hostname="10.0.0.5").close()
+        except ssl.SSLCertVerificationError:
+            return False
+    return True
+
+
+def test_servers_know_each_other_by_their_certificate_and_believe_nobody_elses(serving, authority):
+    url, certificate, context = serving
+    with certificate.cert.open("a") as file:
+        file.write(authority.file.read_text())  # as that of whoever signed it stands in many
+    peers = Certificate(certificate.cert, certificate.key).peers()
+    assert shakes_hands(url, peers)
+    context.load_cert_chain(*authority.issue("somebody else's, of the same authority"))
+    assert not shakes_hands(url, peers)
+
+
+def test_a_renewed_certificate_is_believed_by_all_before_any_shows_it(serving, authority):
+    url, _, context = serving
+    now = [0.0]
+    certificate = Certificate(*authority.issue("first"), clock=lambda: now[0])
+    context.load_cert_chain(certificate.cert, certificate.key)
+    peers = certificate.peers()
+    authority.issue("second")
+    assert not certificate.look(context)
+    now[0] += SETTLES_S - 1
+    assert not certificate.look(context)
+    assert (name_seen(url, authority), shakes_hands(url, peers)) == ("first", True)
+    now[0] += 1
+    assert certificate.look(context)
+    assert (name_seen(url, authority), shakes_hands(url, peers)) == ("second", True)
 
 
 def test_a_key_of_another_certificate_is_refused_at_the_start(authority):

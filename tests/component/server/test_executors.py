@@ -50,6 +50,28 @@ def test_each_cluster_has_an_executor_of_its_own(server, executor):
     assert executor.ask_desired().status == 200
 
 
+def test_an_executor_speaks_for_nothing_that_is_on_another_cluster(server, executor, job):
+    Agent(server, executor.desired()["allocations"][0]).sync(attempt=1, started=1)
+    wanted = executor.desired()["allocations"]
+    other = Executor(server, "other")
+    other.report(node("n1"), allocations=[{"id": f"{job}.1", "state": "failed", "reason": "x"}])
+    assert server.show(job)["state"] == "RUNNING"
+    assert executor.desired()["allocations"] == wanted
+
+
+def test_no_executor_is_given_the_token_of_a_job_that_was_on_another_cluster(server, executor, job):
+    (wanted,) = executor.desired()["allocations"]
+    server.order("cancel", job)
+    executor.report(allocations=[{"id": wanted["id"], "state": "gone"}])
+    back = {"id": wanted["id"], "state": "up"}
+    executor.report(allocations=[back])
+    assert [one["id"] for one in executor.desired()["stop"]] == [wanted["id"]], "it is there again"
+    executor.report(allocations=[{"id": wanted["id"], "state": "gone"}])
+    other = Executor(server, "other")
+    other.report(allocations=[back])
+    assert wanted["token"] not in other.ask_desired().text
+
+
 def test_an_executor_of_another_version_of_the_protocol_is_refused(server, executor):
     reply = server.ask("POST", "/executor/session", data=executor.hello | {"wire": 99})
     assert reply.status == 409

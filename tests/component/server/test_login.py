@@ -84,6 +84,23 @@ def test_logout_forgets_the_token_here_and_revoke_ends_it(say, lines, server, to
     assert server.ask("GET", "/whoami", token=token).status == 401
 
 
+def test_logout_ends_the_token_that_is_kept_and_not_that_of_the_environment(
+    say, lines, server, token
+):
+    say(f"launcher login {URL}", token)
+    other = server.ask("POST", "/tokens", data={"user": "ada"}).json()["text"]
+    out = lines.run(f"LAUNCHER_SERVER={URL} LAUNCHER_TOKEN={other} launcher logout --revoke")
+    assert out[2] == 0, out
+    assert server.ask("GET", "/whoami", token=other).status == 200
+    assert server.ask("GET", "/whoami", token=token).status == 401
+
+
+def test_a_login_says_what_of_the_environment_goes_before_it(say, lines, token):
+    _, err, _ = lines.run(f"LAUNCHER_SERVER= LAUNCHER_TOKEN=other launcher login {URL}", token)
+    assert "LAUNCHER_TOKEN is set" in err
+    assert "is set" not in say(f"launcher login {URL}", token)[1]
+
+
 def test_last_is_the_newest_job_of_the_user_whose_token_it_is(say, server, token):
     say(f"launcher login {URL}", token)
     spec = {"name": "mine", "framework": "command", "entrypoint": ["true"], "project": "vision"}

@@ -41,6 +41,13 @@ def test_a_project_needs_no_set_up(server):
     assert one["now"] == {"gpus": 0, "cpus": 0, "running": 0, "queued": 1}
 
 
+def test_a_project_is_there_as_soon_as_a_role_or_a_rule_names_it(server):
+    server.ask("POST", "/users", data={"name": "ada", "project": "vision"})
+    server.ask("PUT", "/projects/interns/clusters/*", data={"allowed": False})
+    server.ask("PUT", "/projects/*/clusters/gpu", data={"allowed": False})
+    assert set(shown(server)) == {"vision", "interns"}
+
+
 def test_what_is_not_named_stays_and_null_takes_a_limit_away(server):
     put(server, gpus=16, running=10)
     assert put(server, weight=2)["vision"]["quota"]["gpus"] == 16

@@ -171,6 +171,13 @@ def test_a_whole_id_is_never_ambiguous(store: Store, job: Job, make_job: MakeJob
         assert jobs.match(tx, job.id) == [job.id]
 
 
+def test_the_projects_of_any_number_of_jobs_are_found(store: Store, job: Job) -> None:
+    wanted = [f"digits-{number}" for number in range(70_000)]  # more than a statement may name
+    with store.read() as tx:
+        assert jobs.projects_of(tx, [*wanted, job.id]) == {job.id: job.project}
+        assert jobs.projects_of(tx, []) == {}
+
+
 def test_at_most_ten_matches_are_told_newest_first(store: Store, make_job: MakeJob) -> None:
     with store.begin() as tx:
         for number in range(12):
