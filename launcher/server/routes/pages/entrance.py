@@ -42,6 +42,18 @@ def who(request: Request, here: Here) -> Answer:
     return Answer({"may_act": visitor.may_act, "user": visitor.user})
 
 
+def within(to: str) -> str:
+    """Where to go on: a page of this server, or its first one.
+
+    Browsers pass over tabs and line ends, so that what holds one may be another site to them.
+
+    >>> within("/jobs/digits-k3m9ap"), within("//evil.example"), within("/\\t/evil.example")
+    ('/jobs/digits-k3m9ap', '/', '/')
+    """
+    is_here = to.startswith("/") and not to.startswith(("//", "/\\")) and to.isprintable()
+    return to if is_here else "/"
+
+
 @router.get("/open")
 def open_(request: Request, here: Here, code: str = "", to: str = "/") -> Response:
     """Begin a session.
@@ -53,8 +65,7 @@ def open_(request: Request, here: Here, code: str = "", to: str = "/") -> Respon
     if session is None:
         told = "This address was used already, or is older than a minute."
         return page.closed(request, here, told)
-    to = to if to.startswith("/") and not to.startswith(("//", "/\\")) else "/"
-    answer = page.opening(request, here, to)
+    answer = page.opening(request, here, within(to))
     _keep(answer, here, here.sessions.session_cookie, session, SESSION_LASTS_S)
     if not here.accounts.has_users:
         _keep(answer, here, here.sessions.viewing_cookie, here.settings.page_key)
