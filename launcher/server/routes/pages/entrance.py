@@ -43,11 +43,11 @@ def who(request: Request, here: Here) -> Answer:
 
 
 def within(to: str) -> str:
-    """Where to go on: a page of this server, or its first one.
+    r"""Where to go on: a page of this server, or its first one.
 
     Browsers pass over tabs and line ends, so that what holds one may be another site to them.
 
-    >>> within("/jobs/digits-k3m9ap"), within("//evil.example"), within("/\\t/evil.example")
+    >>> within("/jobs/digits-k3m9ap"), within("//evil.example"), within("/\t/evil.example")
     ('/jobs/digits-k3m9ap', '/', '/')
     """
     is_here = to.startswith("/") and not to.startswith(("//", "/\\")) and to.isprintable()
