@@ -315,8 +315,8 @@ class Agent:
                 self._launch(action.attempt, action.gang)
             case core_.Stop():
                 self._stop(action)
-            case core_.Drain():
-                self._drain(action.attempt)
+            case core_.HandOver():
+                self._hand_over(action.attempt)
             case core_.Close():
                 threading.Thread(target=self._leave, args=(action,), name="leaving").start()
 
@@ -408,11 +408,11 @@ class Agent:
         if not self._core.state.leaving and (why := self._machine.look()):
             self._core.leaves(f"{socket.gethostname()} ({why})", time.monotonic())
 
-    def _drain(self, attempt: int) -> None:
+    def _hand_over(self, attempt: int) -> None:
         """First the outputs, if ranks of the attempt ran here; then what is left to ship."""
         self._visiting.shut(f"attempt {attempt} of {self.job_id} is over")
         self._sampler.finish(attempt)
-        done = partial(self._core.drained, attempt)
+        done = partial(self._core.handed_over, attempt)
         exits = self._core.state.exits
         ended_well = len(exits) == self._core.node.ranks and not any(one.code for one in exits)
         self._warmth.ended(well=ended_well)

@@ -71,8 +71,8 @@ class Stop:
 
 
 @dataclass(frozen=True)
-class Drain:
-    """Ship what the ranks left; then call `drained`."""
+class HandOver:
+    """Ship what the ranks left; then call `handed_over`."""
 
     attempt: int
 
@@ -85,7 +85,7 @@ class Close:
     job_over: bool
 
 
-Action = Prepare | Abandon | Launch | Stop | Drain | Close
+Action = Prepare | Abandon | Launch | Stop | HandOver | Close
 
 
 class AgentCore:
@@ -326,7 +326,7 @@ class AgentCore:
             self.state = replace(self.state, commits=commits, late_commits=late)
         self._follow(now)
 
-    def drained(self, attempt: int, now: float) -> None:
+    def handed_over(self, attempt: int, now: float) -> None:
         if (
             attempt == self.grant
             and self.state.phase == "exited"
@@ -435,7 +435,7 @@ class AgentCore:
         alone = 0 in self._lost_peers or bool(self._closing)
         if self.state.phase == "exited" and self._draining_since is None and (over or alone):
             self._draining_since = now
-            self._actions.append(Drain(self.grant))
+            self._actions.append(HandOver(self.grant))
 
     def _maybe_close(self, now: float) -> None:
         if not self._closing or self.closed:

@@ -197,7 +197,7 @@ class Agent:
                 number = signal.SIGKILL if action.stage == "kill" else signal.SIGTERM
                 for rank in self._ranks:
                     rank.hear(number)
-            case core_.Drain():
+            case core_.HandOver():
                 self._draining = action.attempt
             case core_.Close():
                 self._leave()
@@ -239,7 +239,7 @@ class Agent:
                 self.mail.append(lambda now: self._core.prepared(done, now))
         if self._draining and self._all_is_shipped(self._draining):
             drained, self._draining = self._draining, 0
-            self.mail.append(lambda now: self._core.drained(drained, now))
+            self.mail.append(lambda now: self._core.handed_over(drained, now))
 
     def _leave(self) -> None:
         if self._keeper is not None:

@@ -23,7 +23,7 @@ from sim_net import FAULTS
 from sim_node import Program
 from sim_world import World
 
-from launcher.executor.core import Drain, Launch, Stop
+from launcher.executor.core import HandOver, Launch, Stop
 from launcher.model import lifecycle
 
 which = st.integers(0, 5)
@@ -172,7 +172,7 @@ class Schedules(RuleBasedStateMachine):
             agent.kill(burial_s)
 
     @precondition(lambda self: self.world.agents())
-    @rule(index=which, before=st.sampled_from([None, None, Launch, Stop, Drain]))
+    @rule(index=which, before=st.sampled_from([None, None, Launch, Stop, HandOver]))
     def stop_agent(self, index, before):
         agent = self._one_of(self.world.agents(), index)
         if agent:

@@ -8,7 +8,7 @@ from launcher.executor.core import (
     Abandon,
     AgentCore,
     Close,
-    Drain,
+    HandOver,
     Launch,
     Prepare,
     Stop,
@@ -83,9 +83,9 @@ def test_a_grant_is_prepared_launched_drained_and_quiet():
     mind.say("prepared", 1)
     assert isinstance(mind.done[-1], Launch)
     mind.exits()
-    assert mind.done[-1] == Drain(1)
+    assert mind.done[-1] == HandOver(1)
     assert mind.core.quiet == 0
-    mind.say("drained", 1)
+    mind.say("handed_over", 1)
     status = mind.core.status("10.0.0.0:7", "")
     assert (status.quiet, status.started, status.verdict.ending) == (1, 1, Ending.FINISHED)
 
@@ -96,33 +96,33 @@ def test_a_grant_that_is_repeated_begins_nothing_anew():
 
 
 def test_an_older_grant_changes_nothing():
-    mind = Mind().running().exits().say("drained", 1).hear(2).hear(1)
+    mind = Mind().running().exits().say("handed_over", 1).hear(2).hear(1)
     assert mind.core.grant == 2
 
 
 def test_the_next_attempt_begins_once_the_last_one_is_quiet():
     mind = Mind().running().exits()
     assert mind.hear(2).core.grant == 1
-    mind.say("drained", 1).hear(2)
+    mind.say("handed_over", 1).hear(2)
     assert mind.done[-1] == Prepare(2, None)
     assert mind.core.status("", "").verdict is None
 
 
 def test_words_about_another_attempt_change_nothing():
     mind = Mind().hear()
-    for late in (("prepared", 2), ("failed", 2, "x"), ("exited", 2, []), ("drained", 1)):
+    for late in (("prepared", 2), ("failed", 2, "x"), ("exited", 2, []), ("handed_over", 1)):
         mind.say(*late)
     assert mind.phase == "preparing"
 
 
 def test_what_could_not_be_prepared_is_told_and_over():
-    mind = Mind().hear().say("failed", 1, "disk full").say("drained", 1)
+    mind = Mind().hear().say("failed", 1, "disk full").say("handed_over", 1)
     assert mind.core.status("", "").verdict.words == "node 0: disk full"
     assert (mind.core.quiet, mind.did(Launch)) == (1, [])
 
 
 def test_ranks_that_could_not_be_started_are_told_and_over():
-    mind = Mind().running().say("not_started", 1, "disk full").say("drained", 1)
+    mind = Mind().running().say("not_started", 1, "disk full").say("handed_over", 1)
     assert mind.core.status("", "").verdict.words == "node 0: disk full"
     assert (mind.core.quiet, mind.core.burnt) == (1, 1)
 
@@ -149,7 +149,7 @@ def test_ranks_that_listen_get_ports_of_their_own_afresh_in_every_attempt():
     assert [rank.address for rank in gang.ranks()] == ["10.0.0.0:20000", "10.0.0.0:20001"]
     assert gang.master_port == 20000
     core.exited(1, [RankExit(0, 1), RankExit(1, 1)], 1.0)
-    core.drained(1, 2.0)
+    core.handed_over(1, 2.0)
     core.obey(Orders("", grant=2), 2.0, 2.0)
     core.prepared(2, 2.0)
     assert core.order.gang.nodes[0].ports == (20002, 20003)
@@ -179,12 +179,12 @@ def test_an_attempt_never_starts_after_its_leader_died():
     mind = Mind(1, 2).hear().say("prepared", 1).say("peer_lost", 0, "refused")
     mind.say("leader_orders", Order(1, "run", GANG))
     assert mind.did(Launch) == []
-    assert mind.did(Drain)
+    assert mind.did(HandOver)
 
 
 def test_a_burnt_attempt_is_not_begun_when_it_is_granted_again():
     mind = Mind(1, 2).hear(stop=True)
-    mind.say("leader_orders", Order(1, "over")).say("drained", 1).hear(1)
+    mind.say("leader_orders", Order(1, "over")).say("handed_over", 1).hear(1)
     assert (len(mind.did(Prepare)), mind.core.quiet) == (1, 1)
 
 
@@ -217,7 +217,7 @@ def test_a_commit_answers_the_order_to_save_only_with_what_was_copied_after_it()
 def test_an_order_to_save_is_not_one_of_the_next_attempt():
     mind = Mind(1, 2).running()
     mind.say("leader_orders", Order(1, "stop", GANG, "save")).exits()
-    mind.say("leader_orders", Order(1, "over", GANG)).say("drained", 1).hear(grant=2)
+    mind.say("leader_orders", Order(1, "over", GANG)).say("handed_over", 1).hear(grant=2)
     mind.say("prepared", 2).say("leader_orders", Order(2, "run", GANG)).say("committed", 2, 5.0)
     assert (mind.core.state.commits, mind.core.state.late_commits) == (1, 0)
 
@@ -244,7 +244,7 @@ def test_a_follower_whose_leader_died_ends_its_ranks_itself():
     mind.at(CRASH_KILL_S)
     assert mind.did(Stop)[-1] == Stop(1, "kill")
     mind.exits(-9, stopped=True)
-    assert mind.done[-1] == Drain(1)
+    assert mind.done[-1] == HandOver(1)
     assert mind.core.status("", "").lost_peers == (0,)
 
 
@@ -256,7 +256,7 @@ def test_a_leader_learns_of_a_lost_follower_from_the_server():
 
 def test_a_follower_is_lost_to_the_next_attempt_too():
     mind = Mind(0, 2).hear().say("peer_lost", 1, "refused")
-    mind.say("drained", 1).hear(2)
+    mind.say("handed_over", 1).hear(2)
     assert mind.core.order.do != "wait"
     assert mind.did(Launch) == []
 
@@ -320,7 +320,7 @@ def test_no_word_revives_an_agent_whose_lease_ran_out(word):
         case "run":
             mind.say("leader_orders", Order(1, "run", GANG))
     assert mind.did(Launch) == []
-    mind.at(LEASE_S + 2).say("drained", 1)
+    mind.at(LEASE_S + 2).say("handed_over", 1)
     assert mind.did(Close)
     assert "lease ran out" in mind.core.closed
 
@@ -373,17 +373,17 @@ def test_an_agent_that_has_not_started_its_ranks_leaves_without_them(ready):
     mind = Mind(1, 2).hear()
     if ready:
         mind.say("prepared", 1)
-    mind.say("close", "given back").say("drained", 1)
+    mind.say("close", "given back").say("handed_over", 1)
     unfinished = [] if ready else [Abandon]
-    assert [type(action) for action in mind.done] == [Prepare, *unfinished, Drain, Close]
+    assert [type(action) for action in mind.done] == [Prepare, *unfinished, HandOver, Close]
 
 
 def test_an_agent_with_ranks_ends_them_before_it_leaves():
     mind = Mind().running().say("close", "given back")
     assert mind.did(Stop) == [Stop(1, "term")]
     assert mind.did(Close) == []
-    mind.exits(-15, stopped=True).say("drained", 1)
-    assert [type(action) for action in mind.done[-2:]] == [Drain, Close]
+    mind.exits(-15, stopped=True).say("handed_over", 1)
+    assert [type(action) for action in mind.done[-2:]] == [HandOver, Close]
 
 
 def test_an_agent_that_leaves_begins_nothing_more():
@@ -400,7 +400,7 @@ def test_an_agent_that_cannot_ship_leaves_without():
 
 def test_the_first_reason_to_leave_is_the_one_told():
     mind = Mind().running().say("close", "first").say("close", "second")
-    mind.exits(-15).say("drained", 1)
+    mind.exits(-15).say("handed_over", 1)
     assert mind.core.closed == "first"
 
 
@@ -470,7 +470,7 @@ def test_an_attempt_that_is_granted_on_a_node_that_goes_never_starts():
     mind = Mind().say("leaves", "gpu-0 (spot)").hear()
     assert mind.phase == "exited"
     mind.at(0.1).say("prepared", 1)
-    assert mind.done[-2:] == [Abandon(1), Drain(1)]
+    assert mind.done[-2:] == [Abandon(1), HandOver(1)]
     assert not mind.did(Launch)
 
 
