@@ -11,6 +11,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from types import FrameType
+from typing import NoReturn
 
 from launcher.api.visits import Visit
 from launcher.cli import _output, _terminal
@@ -21,6 +22,7 @@ _STDIN, _STDOUT, _STDERR = 0, 1, 2
 _PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _ENDS_TERMINAL = (signal.SIGTERM, signal.SIGHUP)
 _F_SETPIPE_SZ = 1031
+_AGAIN_S = 0.5
 _FORCE = 3
 """So many Ctrl-C end it, whatever it does about them."""
 
@@ -79,19 +81,28 @@ def _await(descriptor: int, event: int) -> None:
 def _give_stdin(visit: Visit, steering: _Steering | None) -> None:
     """All of it; with `steering`, of a terminal, until the user wants to leave."""
     escape = _terminal.Escape()
-    with contextlib.suppress(LauncherError):  # whoever reads its output tells what happened
-        while data := _read():
-            leaves = False
-            if steering is not None:
-                data, leaves = escape.read(data)
-            if not visit.give(data):
-                return
-            if leaves:
-                break
+    while data := _read():
+        leaves = False
         if steering is not None:
-            steering.leave()
-        else:
+            data, leaves = escape.read(data)
+        is_taken = _given(visit, data)
+        if leaves:
+            break
+        if not is_taken:
+            return
+    if steering is not None:
+        steering.leave()
+    else:
+        with contextlib.suppress(LauncherError):
             visit.close_input()
+
+
+def _given(visit: Visit, data: bytes) -> bool:
+    """Whether it takes more; whoever reads its output tells what happened to the connection."""
+    try:
+        return visit.give(data)
+    except LauncherError:
+        return False
 
 
 def _read() -> bytes:
@@ -119,6 +130,8 @@ class _Steering:
         self._interrupts = 0
         self._changes: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._main = threading.get_ident()
+        self._leaving = 0
+        self._is_left = threading.Event()
 
     @contextlib.contextmanager
     def signals(self) -> Iterator[None]:
@@ -132,8 +145,10 @@ class _Steering:
             threading.Thread(target=self._tell, daemon=True).start()
             yield
         except _Leaving as leaving:
+            self._is_left.set()
             raise SystemExit(128 + leaving.number) from None
         finally:
+            self._is_left.set()
             for number, handler in before.items():
                 signal.signal(number, handler)
 
@@ -143,19 +158,33 @@ class _Steering:
 
     def _hear(self, number: int, _: FrameType | None) -> None:
         if self._tty and number in _ENDS_TERMINAL:
-            raise _Leaving(number)
+            self._leave_by(number)
         if number == signal.SIGINT:
             self._interrupts += 1
-            if self._interrupts == _FORCE:
-                raise _Leaving(number)
+            if self._interrupts >= _FORCE:
+                self._leave_by(number)
             if self._interrupts == _FORCE - 1:
                 _output.note("interrupted twice; once more ends the command by force")
         self._changes.put(number)
+
+    def _leave_by(self, number: int) -> NoReturn:
+        if not self._leaving:
+            self._leaving = number
+            self._changes.put(number)
+        raise _Leaving(number)
+
+    def _insist(self) -> None:
+        """Signal again until it is heard: where a destructor runs, python drops what is raised."""
+        while not self._is_left.wait(_AGAIN_S):
+            signal.pthread_kill(self._main, self._leaving)
 
     def _tell(self) -> None:
         """Everything that happened since the last time, at once."""
         while True:
             number = self._changes.get()
+            if self._leaving:
+                self._insist()
+                return
             if number != signal.SIGWINCH:
                 self._sent.append(number)
             rows, columns = _terminal.size() if self._tty else (0, 0)
