@@ -131,11 +131,12 @@ def get(tx: Connection, job_id: str) -> Job | None:
 
 
 def get_all(tx: Connection, job_ids: Collection[str]) -> dict[str, Job]:
-    """Those of these jobs that there are, by id."""
+    """Those of these jobs that there are, by id and in the order of the ids."""
     if not job_ids:
         return {}
     rows = tx.execute(_GET_ALL, {"job_ids": list(job_ids)}).mappings()
-    return {row["id"]: _job(row) for row in rows}
+    found = {row["id"]: _job(row) for row in rows}
+    return {job_id: found[job_id] for job_id in job_ids if job_id in found}
 
 
 def projects_of(tx: Connection, job_ids: Collection[str]) -> dict[str, str]:
