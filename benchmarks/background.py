@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from embedded import Embedded
+from measuring import wait_until
 
 from launcher.clusters import _processes
 from launcher.clusters._processes import Process
@@ -34,6 +35,11 @@ def background(cluster: Embedded, rank: int | None = None) -> Iterator[tuple[Pro
     for member in ray.members():
         is_agent = member.process.pid == agent
         yield member.process, "agent" if is_agent else _ray_name(member.process.pid)
+
+
+def await_rest(cluster: Embedded) -> None:
+    """Wait until the node has replaced what the last job took of it: the waiting worker of Ray."""
+    wait_until(lambda: "Ray: ray::IDLE" in dict(background(cluster)).values(), "a waiting worker")
 
 
 def _ray_name(pid: int) -> str:

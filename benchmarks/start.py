@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import peers
+from background import await_rest
 from embedded import LAUNCHER, PROGRAMS, WORKERS, Embedded, embedded
 from marked import MarkedFolder, marked_folder
 from measuring import Section, add_ray_option, interleaved, ratio, rounds_parser, spread
@@ -70,7 +71,8 @@ def main() -> None:
 def launcher(
     cluster: Embedded, program: str = "ddp.py", framework: str = "pytorch", **keys: Any
 ) -> Start:
-    """A job of that program; `keys` are further keys of its spec."""
+    """A job of that program on a cluster at rest; `keys` are further keys of its spec."""
+    await_rest(cluster)
     with marked_folder() as marks:
         options = ["--workers", str(WORKERS), "--gpus-per-worker", "0", "--framework", framework]
         options += [f"--set={key}={json.dumps(value)}" for key, value in keys.items()]

@@ -341,11 +341,11 @@ class Agent:
         )
         try:
             self._rendezvous = self._open_rendezvous(gang)
-            framework = load_framework(self._setup.launch.framework)
+            launch, framework = self._setup.launch, load_framework(self._setup.launch.framework)
             self._ranks.start(
                 attempt,
                 starts,
-                head_start_s=framework.head_start_s(self._setup.launch),
+                head_start_s=lambda warm: framework.head_start_s(launch, warm=warm),
                 preloaded=lambda: self._warmth.keeper(starts),
             )
         except OSError as error:

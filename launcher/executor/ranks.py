@@ -126,7 +126,7 @@ class Ranks:
         attempt: int,
         starts: Sequence[RankStart],
         *,
-        head_start_s: float = 0.0,
+        head_start_s: Callable[[bool], float] = lambda _warm: 0.0,
         preloaded: Callable[[], Keeper | None] = lambda: None,
     ) -> None:
         """Start all ranks of an attempt; each one's end comes by `on_exit`.
@@ -134,7 +134,8 @@ class Ranks:
         Args:
             attempt: its number.
             starts: the ranks of this node, in order.
-            head_start_s: how much earlier rank 0 is started, here or on another node.
+            head_start_s: how much earlier rank 0 is started, here or on another node, given
+                whether they start warm.
             preloaded: gives a new keeper that has imported what they need; None: they start cold.
                 It is not asked again once ranks that did not crashed before their first report, or
                 had to be ended.
@@ -153,9 +154,10 @@ class Ranks:
         keeper = self._preloaded_keeper(preloaded) or self._living_keeper()
         self._starter = keeper
         first_behind = next((start.rank for start in starts if start.rank), None)
+        head_start = head_start_s(self.is_warm)
         for start in starts:
-            if start.rank == first_behind and head_start_s:
-                keeper.tell({"pause": head_start_s})
+            if start.rank == first_behind and head_start:
+                keeper.tell({"pause": head_start})
             order = {
                 "rank": start.rank,
                 "argv": list(start.argv),

@@ -1,6 +1,6 @@
 """The agent's watching thread: commits what the program of this node saves by itself.
 
-It looks once a second, copies what is complete into a folder of the agent's own, and hands the copy
+It looks once a second, and oftener while something is being written; copies what is complete into a folder of the agent's own, and hands the copy
 to the saving thread once the server has every point that was reported before. The program is never
 waited for, nor made to wait.
 """
@@ -33,6 +33,8 @@ from launcher.units import format_duration
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 1.0
+LOOK_AGAIN_S = 0.25
+"""While something is being written: a program may save anew soon after its files have rested."""
 LOOK_SHARE = 0.05
 """Looking takes at most this share of the time: there may be very many files, or a slow disk. What
 is then copied does not count: the next save may be the last one before a stop."""
@@ -225,8 +227,9 @@ class Watcher:
         self._next_look = begun + LOOK_EVERY_S
         sight = look(self._folder.work, self._rule.patterns)
         now = self._clock()
-        self._next_look = begun + max(LOOK_EVERY_S, (now - begun) / LOOK_SHARE)
         mine.watch.see(sight, now, sound=end is End.NOT_YET and self._rule.is_sound())
+        every_s = LOOK_AGAIN_S if mine.watch.written() else LOOK_EVERY_S
+        self._next_look = begun + max(every_s, (now - begun) / LOOK_SHARE)
         if mine.watch.is_due(end, self._structure):
             return self._copy(mine, sight, begun)
         hindrance = mine.watch.hindrance(now, self._structure) if end is End.NOT_YET else None

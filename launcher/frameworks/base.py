@@ -47,8 +47,11 @@ class Framework(ABC):
         """Whether every rank gets a port of its own, `Rank.address`; rank 0's is MASTER_PORT."""
         return False
 
-    def head_start_s(self, launch: Launch) -> float:  # noqa: ARG002 - a contract
-        """How much earlier than the others rank 0 is started, where who comes before it waits."""
+    def head_start_s(self, launch: Launch, *, warm: bool) -> float:  # noqa: ARG002 - a contract
+        """How much earlier than the others rank 0 is started, where who comes before it waits.
+
+        `warm`: the ranks have imported what they need before they start.
+        """
         return 0.0
 
     def visible_gpus(self, launch: Launch, rank: Rank) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from launcher.frameworks._jax import HEAD_START_S, jax_environment
+from launcher.frameworks._jax import jax_environment, jax_head_start_s
 from launcher.frameworks._torchrun import TorchrunFramework
 from launcher.model.gang import Gang, Rank
 from launcher.model.launch import Launch
@@ -18,9 +18,9 @@ class Jax(TorchrunFramework):
         own = super().environment(launch, gang, rank)
         return own | jax_environment(launch, gang, rank)
 
-    def head_start_s(self, launch: Launch) -> float:  # noqa: ARG002 - a contract
+    def head_start_s(self, launch: Launch, *, warm: bool) -> float:  # noqa: ARG002 - a contract
         """Rank 0 serves the coordinator."""
-        return HEAD_START_S
+        return jax_head_start_s(warm=warm)
 
     def sees_own_gpus(self, launch: Launch) -> bool:  # noqa: ARG002 - a contract
         """JAX takes every GPU that it sees."""

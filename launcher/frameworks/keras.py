@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from launcher.frameworks._jax import HEAD_START_S, jax_environment
+from launcher.frameworks._jax import jax_environment, jax_head_start_s
 from launcher.frameworks._torchrun import TorchrunFramework
 from launcher.model.gang import Gang, Rank
 from launcher.model.launch import Launch
@@ -18,9 +18,9 @@ class Keras(TorchrunFramework):
         own = super().environment(launch, gang, rank) | {"KERAS_BACKEND": launch.strategy}
         return own | (jax_environment(launch, gang, rank) if launch.strategy == "jax" else {})
 
-    def head_start_s(self, launch: Launch) -> float:
+    def head_start_s(self, launch: Launch, *, warm: bool) -> float:
         """On JAX rank 0 serves the coordinator."""
-        return HEAD_START_S if launch.strategy == "jax" else 0.0
+        return jax_head_start_s(warm=warm) if launch.strategy == "jax" else 0.0
 
     def sees_own_gpus(self, launch: Launch) -> bool:
         """JAX takes every GPU that it sees; torch is told which of the node's is its own."""

@@ -79,7 +79,7 @@ def test_a_dead_rank_ends_the_others_and_the_gang_goes_on_from_its_checkpoint(
     job = submit(
         stack,
         "horovod_pytorch",
-        "--epochs 16 --epoch-pause 1",
+        "--epochs 16 --epoch-pause 1.5",
         checkpoints={"watch": ["checkpoint-*.pt"]},
         retries=1,
     )

@@ -116,6 +116,15 @@ def test_a_long_copy_keeps_no_later_save_from_being_seen(node, monkeypatch):
     assert [node.commit().step, len(node.commits)] == [2, 2]
 
 
+def test_of_a_program_that_saves_every_second_and_a_half_most_saves_are_seen(node):
+    for epoch in range(10):
+        node.write(f"epoch-{epoch}.pt", at=1000.0 + epoch * 1.5)
+        for _ in range(15):
+            node.now += 0.1
+            node.run()
+    assert node.commit().watched.number >= 8
+
+
 def test_steps_without_reports_are_counted_on_from_what_was_put_back(node):
     put_back = Manifest(1, 41, (), watched=Watched(0, 3))
     node.make(put_back=put_back).write("a.pt")
