@@ -111,15 +111,14 @@ class Load:
             places = jobs.ran_since(tx, since)
         # By bucket, across jobs: what two of them measured of one node belongs together.
         found: dict[Key, dict[int, dict[str, tuple[float, int]]]] = {}
-        for job_id, by_attempt in places.items():
-            for attempt, node, name, means in store.samples.of_nodes(job_id, since, BUCKET_S):
-                place = _place_of(by_attempt.get(attempt))
-                node_id = place.nodes.get(node) if place else None
-                if place is None or node_id is None:
-                    continue
-                buckets = found.setdefault((place.cluster, node_id), {})
-                for bucket, told in means.items():
-                    buckets.setdefault(bucket, {})[name] = told
+        for job, attempt, node, name, means in store.samples.of_nodes(places, since, BUCKET_S):
+            place = _place_of(places[job].get(attempt))
+            node_id = place.nodes.get(node) if place else None
+            if place is None or node_id is None:
+                continue
+            buckets = found.setdefault((place.cluster, node_id), {})
+            for bucket, told in means.items():
+                buckets.setdefault(bucket, {})[name] = told
         for key, buckets in found.items():
             for bucket in sorted(buckets):
                 if bucket * BUCKET_S < now + _AHEAD_S:

@@ -34,6 +34,8 @@ _STATE = (
     .with_for_update()
 )
 
+_JOBS_AT_ONCE = 500
+
 Means = dict[int, tuple[float, int]]
 """By the number of a bucket of time: the mean of its samples, and how many they are."""
 
@@ -154,26 +156,29 @@ class Samples:
             return [from_row(Summary, row) for row in tx.execute(query).mappings()]
 
     def of_nodes(
-        self, job_id: str, since: float, bucket_s: float
-    ) -> Iterator[tuple[int, int, str, Means]]:
-        """What was measured of a job's nodes and GPUs: the mean of each bucket of time.
+        self, job_ids: Collection[str], since: float, bucket_s: float
+    ) -> Iterator[tuple[str, int, int, str, Means]]:
+        """What was measured of jobs' nodes and GPUs: the mean of each bucket of time.
 
         Args:
-            job_id: whose.
+            job_ids: whose; of very many most may have nothing.
             since: seconds since the epoch; what is older is left out.
             bucket_s: seconds of a bucket; they are numbered from the epoch on.
 
         Yields:
-            Attempt, node, name of the series, and its means by the number of the bucket.
+            Job, attempt, node, name of the series, and its means by the number of the bucket.
         """
         of_nodes = or_(_series.c.name.startswith("node/"), _series.c.name.startswith("gpu"))
-        query = select(_series.c.id, _series.c.rank, _series.c.name)
-        query = query.where(_series.c.job_id == job_id, _series.c.last_at > since, of_nodes)
-        with self._database.read() as tx:
-            reading = SampleReading(tx, job_id)
-            for series_id, node, name in tx.execute(query).all():
-                for attempt, points in reading.history(series_id, since).items():
-                    yield attempt, node, name, _means(points, since, bucket_s)
+        query = select(_series.c.job_id, _series.c.id, _series.c.rank, _series.c.name)
+        query = query.where(_series.c.last_at > since, of_nodes)
+        wanted = list(job_ids)
+        for start in range(0, len(wanted), _JOBS_AT_ONCE):
+            some = _series.c.job_id.in_(wanted[start : start + _JOBS_AT_ONCE])
+            with self._database.read() as tx:
+                for job_id, series_id, node, name in tx.execute(query.where(some)).all():
+                    history = SampleReading(tx, job_id).history(series_id, since)
+                    for attempt, points in history.items():
+                        yield job_id, attempt, node, name, _means(points, since, bucket_s)
 
     def forget(self, job_ids: Collection[str]) -> None:
         """Delete every sample of these jobs."""

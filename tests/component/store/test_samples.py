@@ -145,9 +145,14 @@ def test_points_go_and_the_summary_stays(store: Store) -> None:
 
 def test_nodes_are_told_by_buckets_of_time(store: Store) -> None:
     take(store, samples(200))
-    found = list(store.samples.of_nodes(JOB, 1500.0, 50.0))
-    assert [(attempt, node, name) for attempt, node, name, _ in found] == [(1, 1, "node/cpu")]
-    means = found[0][3]
+    take(store, samples(200), job="other-aaaaaa")
+    many = [JOB, *(f"job-{number}" for number in range(3000)), "other-aaaaaa"]
+    found = list(store.samples.of_nodes(many, 1500.0, 50.0))
+    assert [told[:4] for told in found] == [
+        (JOB, 1, 1, "node/cpu"),
+        ("other-aaaaaa", 1, 1, "node/cpu"),
+    ]
+    means = found[0][4]
     assert list(means) == list(range(30, 40))
     assert means[30] == (pytest.approx(sum(range(100, 110)) / 10), 10)
-    assert list(store.samples.of_nodes(JOB, 1e9, 50.0)) == []
+    assert list(store.samples.of_nodes([JOB], 1e9, 50.0)) == []
