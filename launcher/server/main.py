@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import os
 import random
+import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +37,7 @@ from launcher.server.process import (
     write_record,
 )
 from launcher.server.settings import Settings
-from launcher.store import open_store
+from launcher.store import Store, open_store
 
 log = logging.getLogger(__name__)
 
@@ -141,16 +144,51 @@ def serve(
     # Points are parsed in threads, and a page gives the interpreter away at each query: its
     # p99 was 303 ms with Python's 5 ms, 171 with this (medians of seven runs, on a busy machine).
     sys.setswitchinterval(0.001)
+    with _raised_afterwards():
+        _run(server[0], listening, store, state_dir / record if is_one_of_several else None)
+
+
+def _run(
+    server: uvicorn.Server, listening: socket.socket, store: Store, record: Path | None
+) -> None:
+    """Serve, and leave nothing open, nor a record that would lie there for ever."""
     try:
-        server[0].run(sockets=[listening])
+        server.run(sockets=[listening])
     finally:
         store.close()
+        if record is not None:
+            record.unlink(missing_ok=True)
+
+
+@contextmanager
+def _raised_afterwards() -> Iterator[None]:
+    """What ends the process, SIGINT or SIGTERM, does so after what is done within.
+
+    uvicorn raises the signal that it ended for once more, and that would be the end here.
+    """
+    came: list[int] = []
+    ends = (signal.SIGINT, signal.SIGTERM)
+    before = {end: signal.signal(end, lambda number, _: came.append(number)) for end in ends}
+    try:
+        yield
+    finally:
+        for end, handler in before.items():
+            signal.signal(end, handler)
+    for number in came:
+        signal.raise_signal(number)
+
+
+def _is_failure(record: logging.LogRecord) -> bool:
+    """Not the end of a request that waited when the server was told to end."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, asyncio.CancelledError)
 
 
 def _configured(app: ASGIApp, tls: Certificate | None) -> uvicorn.Config:
     files: dict[str, Any] = {}
     if tls is not None:
         files = {"ssl_certfile": str(tls.cert), "ssl_keyfile": str(tls.key)}
+    logging.getLogger("uvicorn.error").addFilter(_is_failure)
     config = uvicorn.Config(
         app,
         log_level="warning",

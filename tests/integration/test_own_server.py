@@ -108,6 +108,7 @@ def test_two_users_of_a_fresh_machine_get_one_server_and_down_leaves_nothing(
     code, _, err = own.call("down", "-y")
     assert (code, err) == (0, "stopped\n")
     assert not own.running()
+    assert not list(own.state_dir.glob("*.db-wal")), "the store was closed"
     assert not any(map(_processes.alive, members))
     assert own.call("down", "-y")[2] == "nothing was running\n"
 

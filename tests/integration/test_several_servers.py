@@ -138,7 +138,9 @@ def test_the_database_restarts_and_the_training_goes_on(
 
 @pytest.mark.slow
 def test_a_leader_that_is_told_to_end_hands_over_at_once(stack: SeveralServers) -> None:
-    other, begun = stack.follower, time.monotonic()
-    stack.leader.kill(signal.SIGTERM)
+    leader, other, begun = stack.leader, stack.follower, time.monotonic()
+    leader.kill(signal.SIGTERM)
     wait_until(lambda: stack.client_of(other).server().pid == other.pid, "an answer")
     tell("leader ended: another server decides", time.monotonic() - begun)
+    assert len(list(stack.state_dir.glob("server-*.json"))) == 1, "it took its record along"
+    assert "Traceback" not in leader.log.read_text()
