@@ -1,8 +1,8 @@
 """The agent's watching thread: commits what the program of this node saves by itself.
 
-It looks once a second, and oftener while something is being written; copies what is complete into a folder of the agent's own, and hands the copy
-to the saving thread once the server has every point that was reported before. The program is never
-waited for, nor made to wait.
+It looks once a second, and oftener while something is being written; copies what is complete into
+a folder of the agent's own, and hands the copy to the saving thread once the server has every point
+that was reported before. The program is never waited for, nor made to wait.
 """
 
 from __future__ import annotations
