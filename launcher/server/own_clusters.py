@@ -7,8 +7,6 @@ proven by a list of its pods that Kubernetes makes anew and that has none (docs/
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import logging
 import threading
 import time
@@ -19,7 +17,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from launcher.clusters import _kuberay_manifest as manifest
-from launcher.clusters._kube_api import PODS, RAYJOBS, SECRETS, KubeApi, KubeError
+from launcher.clusters._kube_api import PODS, RAYJOBS, KubeApi, KubeError
 from launcher.clusters._kuberay_reading import PodState, pod_state, status_of, waiting_words
 from launcher.clusters._kuberay_shape import groups_of
 from launcher.errors import LauncherError, NotFoundError, UnreachableError
@@ -36,6 +34,7 @@ from launcher.server.executors import Executors
 from launcher.server.notify import OWN_CLUSTERS, cluster_topic, job_topic
 from launcher.server.own_orders import order_of
 from launcher.server.own_pods import GangPods, Hosts
+from launcher.server.own_secrets import OwnSecrets
 from launcher.server.own_view import KubernetesView
 from launcher.store import clusters, jobs, own_clusters
 
@@ -57,7 +56,6 @@ class _Looked(NamedTuple):
 class _Memory:
     """What is remembered of one own cluster between looks; nothing depends on it."""
 
-    has_secret: bool = False
     head: str = ""
     pull_fails_since: float | None = None
     not_before: float = 0.0
@@ -89,29 +87,12 @@ class OwnClusters:
     ) -> None:
         self._control, self._executors, self._clock = control, executors, clock
         self._make_api, self._pods = make_api, GangPods(control)
+        self.secrets = OwnSecrets(control, clock)
         self._views: dict[str, KubernetesView] = {}
         self._memories: dict[str, _Memory] = {}
         self._is_closed = False
         self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         """Of each attached cluster: its view and its own clusters are seen to by one at a time."""
-
-    # --- who asks --------------------------------------------------------------------------------
-
-    def token_of(self, cluster: str) -> str:
-        """Opens one own cluster to its executor. Derived, so that nothing secret is stored."""
-        key = self._control.store.secret
-        digest = hmac.new(key, f"cluster:{cluster}".encode(), hashlib.sha256)
-        return f"{cluster}.{digest.hexdigest()}"
-
-    def opens(self, token: str, cluster: str) -> bool:
-        """Whether a token is the one of that own cluster's executor, and the cluster is there."""
-        if not hmac.compare_digest(self.token_of(cluster).encode(), token.encode()):
-            return False
-        return any(own.name == cluster for own in self._control.books.own.all())
-
-    def knows(self, token: str) -> bool:
-        """Whether a token is of any own cluster's executor."""
-        return self.opens(token, token.rpartition(".")[0])
 
     def words(self, job: Job) -> str:
         """Why a job waits that has a cluster of its own; empty: it has none."""
@@ -132,9 +113,9 @@ class OwnClusters:
             return memory.words or f"its RayJob {own.rayjob} is being made"
         if status_of(rayjob).is_suspended or rayjob["spec"].get("suspend"):
             return view.kueue_words(own.rayjob) or "its RayJob is suspended"
-        at = view.at
-        wanted = 1 + sum(group.pods for group in groups_of(job.resources, at.gpus_per_pod))
-        return waiting_words(rayjob, view.pods(own.rayjob), wanted)
+        wanted = 1 + sum(group.pods for group in groups_of(job.resources, view.at.gpus_per_pod))
+        waits = waiting_words(rayjob, view.pods(own.rayjob), wanted)
+        return self.secrets.trouble(own) or waits
 
     # --- what time brings ------------------------------------------------------------------------
 
@@ -242,10 +223,10 @@ class OwnClusters:
         elif step.action == "leave":
             self._let_go(own, step)
         elif own.state is OwnState.WANTED and job is not None and own.uid:
-            self._keep_secret(own, job, view, memory)
+            has_secret = self.secrets.keep(own, job, view)
             if not holds:
                 self._grant(own, job, view)
-                memory.at_rest = looked
+                memory.at_rest = looked if has_secret else None
 
     def _seen(
         self, own: OwnCluster, view: KubernetesView, pods: list[PodState], memory: _Memory
@@ -292,7 +273,7 @@ class OwnClusters:
                 return
         own = replace(own, uid=str(made["metadata"]["uid"]))
         self._set(own)
-        self._keep_secret(own, job, view, memory)
+        self.secrets.keep(own, job, view)
 
     def _adopt(self, own: OwnCluster, view: KubernetesView) -> dict[str, object]:
         """The RayJob of that name, which a server made that died before it noted so.
@@ -306,20 +287,6 @@ class OwnClusters:
             text = f"a RayJob {own.rayjob} of somebody else is there: {labels or 'it has no label'}"
             raise KubeError(text, 409, "AlreadyExists")
         return found
-
-    def _keep_secret(
-        self, own: OwnCluster, job: Job, view: KubernetesView, memory: _Memory
-    ) -> None:
-        """The executor's token. It goes with the RayJob, and so is made after it."""
-        if memory.has_secret:
-            return
-        order = order_of(job, own, view.at, self._control.store.server_id)
-        try:
-            view.api.create(SECRETS, manifest.secret(order, self.token_of(own.name), own.uid))
-        except KubeError as error:
-            if error.status != 409:
-                raise
-        memory.has_secret = True
 
     def _grant(self, own: OwnCluster, job: Job, view: KubernetesView) -> None:
         """Grant the job its attempt once all nodes of its cluster are up."""
@@ -391,6 +358,7 @@ class OwnClusters:
             clusters.remove(tx, own.name)
         self._control.floor.drop(own.name)
         self._memories.pop(own.name, None)
+        self.secrets.forget(own)
         self._set(own.become(OwnState.GONE, now))
 
     def _sweep(self, view: KubernetesView) -> None:

@@ -34,7 +34,7 @@ class Speaker:
         self._token, self._attachments = token, here.attaching.attachments
         self._accounts = here.accounts
         self._is_owner = self._accounts.is_owner(token)
-        self._own = here.own_clusters
+        self._own = here.own_clusters.secrets
         is_known = (
             self._attachments.knows(token)
             or self._own.knows(token)

@@ -1,5 +1,7 @@
 """Jobs that get Ray clusters of their own: RayJobs on a Kubernetes that is played."""
 
+import threading
+
 import pytest
 from in_process import until
 from play_kubernetes import Gke, attach
@@ -266,6 +268,28 @@ def test_a_quota_of_the_namespace_is_waited_for(gke, monkeypatch):
     gke.made(job)
 
 
+def test_a_secret_that_is_refused_is_asked_for_again_after_a_pause_and_why_tells_of_it(
+    gke, monkeypatch
+):
+    has_waited = threading.Event()
+    clock = lambda: 1e9 if has_waited.is_set() else 0.0  # noqa: E731
+    monkeypatch.setattr(gke.server.services.own_clusters.secrets, "_clock", clock)
+    said = 'secrets "x" is forbidden: exceeded quota: team, used: 3, limited: 3'
+    gke.kube.refuse("POST", "secrets", 403, said, reason="Forbidden")
+    job = gke.new_job()
+    gke.server.cycle()
+    words = "the Secret of its RayJob cannot be made: Kubernetes refuses (403): secrets"
+    until(lambda: words in gke.why(job), "words of the refusal")
+    own, asks = gke.server.services.own_clusters, ("POST", "secrets", "")
+    for _ in range(3):
+        own.look("gke")
+    assert gke.kube.requests.count(asks) == 1
+    has_waited.set()
+    gke.made(job)
+    assert gke.kube.requests.count(asks) == 2
+    until(lambda: "Secret" not in gke.why(job), "the end of the trouble")
+
+
 @pytest.mark.parametrize(
     ("message", "words"),
     [
@@ -346,7 +370,8 @@ def test_a_projects_quota_counts_there_too(gke):
     assert gke.own(second) is None
 
 
-def test_a_server_that_died_before_it_noted_its_rayjob_takes_it_up(gke):
+def test_a_server_that_died_before_it_noted_its_rayjob_takes_it_up(gke, monkeypatch):
+    monkeypatch.setattr("launcher.server.own_secrets.ASK_AGAIN_S", 0.5)
     gke.kube.refuse("POST", "secrets", 500, "a crash")
     job = gke.new_job()
     gke.server.cycle()
