@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -176,9 +176,7 @@ class KubeApi:
             if error.status not in {404, 409}:
                 raise
 
-    def watch(
-        self, kind: Kind, selector: str, version: str, timeout_s: float
-    ) -> Iterator[dict[str, Any]]:
+    def watch(self, kind: Kind, selector: str, version: str, timeout_s: float) -> Watch:
         """Changes since a version, as they come, bookmarks among them, until the server ends it.
 
         It is open when this comes back. What is raised here, its iterator raises, too.
@@ -192,26 +190,9 @@ class KubeApi:
             allow_watch_bookmarks=True, timeout_seconds=int(timeout_s),
             _request_timeout=(_CONNECT_S, timeout_s + _QUIET_S),
         )  # fmt: skip
-        return self._events(answer)
+        return Watch(answer, self._unreachable)
 
     # --- inside ----------------------------------------------------------------------------------
-
-    def _events(self, answer: Any) -> Iterator[dict[str, Any]]:
-        with contextlib.closing(answer):
-            for line in self._lines(answer):
-                event: dict[str, Any] = json.loads(line)
-                if event.get("type") == "ERROR":
-                    _refuse(int(event["object"].get("code") or 0), json.dumps(event["object"]))
-                yield event
-
-    def _lines(self, answer: Any) -> Iterator[bytes]:
-        rest = b""
-        try:
-            for chunk in answer.stream(amt=None, decode_content=True):
-                *lines, rest = (rest + chunk).split(b"\n")
-                yield from (line for line in lines if line.strip())
-        except Exception as error:  # urllib3's many ways in which a stream breaks
-            raise self._unreachable(error) from error
 
     def _ask(self, verb: str, kind: Kind, **options: Any) -> dict[str, Any]:
         answer = self._call(verb, kind, _request_timeout=(_CONNECT_S, _ANSWER_S), **options)
@@ -266,6 +247,44 @@ class KubeApi:
             f"Kubernetes at {self.host} {verb}: {type(cause).__name__}: {cause}",
             hint="is its API server reachable from the machine of the launcher's server?",
         )
+
+
+class Watch:
+    """The changes of one watch, for one thread that reads them. Any other may end it.
+
+    Args:
+        answer: open.
+        unreachable: what is raised when it breaks, out of what broke it.
+    """
+
+    def __init__(self, answer: Any, unreachable: Callable[[Exception], Exception]) -> None:
+        self._answer, self._unreachable = answer, unreachable
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        with contextlib.closing(self._answer):
+            for line in self._lines():
+                event: dict[str, Any] = json.loads(line)
+                if event.get("type") == "ERROR":
+                    _refuse(int(event["object"].get("code") or 0), json.dumps(event["object"]))
+                yield event
+
+    def end(self) -> None:
+        """Whoever waits for the next change waits no more: to the reader it is as if it broke."""
+        # Closing it would wait for that reader. urllib3 before 2.3 can do neither: there the watch
+        # ends in its time.
+        shut = getattr(self._answer, "shutdown", None)
+        with contextlib.suppress(OSError, RuntimeError, ValueError):  # it has ended
+            if shut is not None:
+                shut()
+
+    def _lines(self) -> Iterator[bytes]:
+        rest = b""
+        try:
+            for chunk in self._answer.stream(amt=None, decode_content=True):
+                *lines, rest = (rest + chunk).split(b"\n")
+                yield from (line for line in lines if line.strip())
+        except Exception as error:  # urllib3's many ways in which a stream breaks
+            raise self._unreachable(error) from error
 
 
 def _refuse(status: int, body: str | bytes, headers: Mapping[str, str] | None = None) -> NoReturn:

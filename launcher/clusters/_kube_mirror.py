@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from launcher.clusters._kube_api import Kind, KubeApi, KubeError
+from launcher.clusters._kube_api import Kind, KubeApi, KubeError, Watch
 from launcher.errors import LauncherError
 
 log = logging.getLogger(__name__)
@@ -43,6 +43,7 @@ class Mirror:
         self._closed = threading.Event()
         self._departed: deque[dict[str, Any]] = deque(maxlen=_REMEMBERED)
         self._version = ""
+        self._watching: Watch | None = None
         self._failures = 0
         """Tries in a row from which nothing came."""
         self.trouble = "not asked yet"
@@ -50,7 +51,11 @@ class Mirror:
         threading.Thread(target=self._keep, name=f"mirror-{kind.plural}", daemon=True).start()
 
     def close(self) -> None:
+        """Its thread ends, and what it showed last stays."""
         self._closed.set()
+        with self._lock:
+            if self._watching is not None:
+                self._watching.end()
 
     @property
     def is_synced(self) -> bool:
@@ -80,6 +85,8 @@ class Mirror:
                 self._watch()
                 self._failures = 0
             except LauncherError as error:
+                if self._closed.is_set():
+                    return
                 self._failures += 1
                 if isinstance(error, KubeError) and error.status == 410:
                     log.info("%s: listed anew: %s", self._kind.plural, error)
@@ -103,6 +110,10 @@ class Mirror:
 
     def _watch(self) -> None:
         events = self._api.watch(self._kind, self._selector, self._version, WATCH_S)
+        with self._lock:
+            self._watching = events
+        if self._closed.is_set():  # while it was opened
+            events.end()
         self._note("")
         for event in events:
             self._failures = 0

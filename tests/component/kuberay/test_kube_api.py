@@ -200,6 +200,50 @@ def test_an_api_server_that_asks_for_patience_is_given_it(kube, mirror):
     kube.wait(lambda: mirror.is_synced, "another try")
 
 
+@pytest.fixture
+def threads(kube):
+    """Those that were begun since, and live."""
+    before = set(threading.enumerate())
+
+    def new():
+        return {one for one in threading.enumerate() if one.name.startswith("mirror-")} - before
+
+    return new
+
+
+def test_a_mirror_that_is_closed_ends_at_once_though_its_watch_says_nothing(
+    kube, api, threads, caplog
+):
+    kube.is_silent = True
+    told = []
+    made = Mirror(api, PODS, "app=mine", lambda: told.append(made.trouble))
+    kube.wait(lambda: "pods" in kube.watched and made.is_synced, "the first watch")
+    assert len(threads()) == 1
+    told.clear()
+    made.close()
+    kube.wait(lambda: not threads(), "the end of its thread")
+    assert (told, caplog.records) == ([], [])
+    assert kube.requests.count(("WATCH", "pods", "")) == 1
+
+
+def test_a_mirror_that_is_closed_while_it_begins_to_watch_ends_too(kube, api, threads, monkeypatch):
+    kube.is_silent = True
+    opened, closed, open_watch = threading.Event(), threading.Event(), api.watch
+
+    def watch(*asked):
+        watch = open_watch(*asked)
+        opened.set()
+        closed.wait(10)
+        return watch
+
+    monkeypatch.setattr(api, "watch", watch)
+    made = Mirror(api, PODS, "app=mine", lambda: None)
+    assert opened.wait(10)
+    made.close()
+    closed.set()
+    kube.wait(lambda: not threads(), "the end of its thread")
+
+
 def test_pauses_grow_and_have_a_limit():
     assert 0.25 <= pause_s(1, None) <= 0.5
     assert 15 <= pause_s(20, None) <= 30
