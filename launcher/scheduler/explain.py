@@ -60,7 +60,9 @@ def _waits(job: Waiting, cycle: Cycle, clusters: Sequence[ClusterView], now: flo
     kind = cycle.queue.kind(job)
     if first == job.job_id or cycle.is_behind(job.project, kind):
         return _over_quota(job, first, sorted(kinds), cycle)
-    fitting = cycle.fitting(kind)
+    # Clusters were reported since: what could hold it then may be gone, or have come.
+    usable = [floor for floor in cycle.floors if job.may_run_on(floor.name)]
+    fitting = [floor for floor in usable if floor.could_hold(job.resources)]
     if not fitting:
         return homeless(job, clusters)
     texts = [_blocked_on(job, floor, cycle.reservations.get(floor.name), now) for floor in fitting]
@@ -106,10 +108,10 @@ def homeless(job: Waiting, clusters: Sequence[ClusterView]) -> str:
     silent = [view for view in named if not view.is_live]
     if len(silent) == len(named):
         return _silent(silent)
-    bare = [view.name for view in named if view.is_live and not view.nodes]
-    furnished = [view for view in named if view.is_live and view.nodes]
+    live = [view for view in named if view.is_live]
+    furnished = [view for view in live if view.nodes or view.pools.can_grow]
     if not furnished:
-        return f"cluster {' and '.join(bare)} has no nodes yet"
+        return f"cluster {' and '.join(view.name for view in live)} has no nodes yet"
     text = only_there(job.resources, furnished) or misfit(job.resources, furnished).message
     hopes = [view for view in silent if would_hold(job.resources, view)]
     return "; ".join([text, _silent(hopes)] if hopes else [text])
@@ -139,6 +141,9 @@ def _wait(seconds: float) -> str:
 
 def _blocked_on(job: Waiting, floor: Floor, reservation: Reservation | None, now: float) -> str:
     departing = besides(job.resources, floor.view.nodes)
+    is_first = reservation is None or reservation.job.job_id == job.job_id
+    if is_first and floor.has_place(job.resources):
+        return "what it needs came free just now; it starts with the next look at the queue"
     if reservation is None:
         return _short(job.resources, floor) + departing + full(job.resources, floor)
     ahead, starts = reservation.job, _starts(reservation, now)
@@ -174,6 +179,8 @@ def _short(resources: Resources, floor: Floor) -> str:
         if round(needed - free, 4) > 0:
             least = words.at_least(resources)
             needs = f"needs {least}{words.amount(name, needed)}{on_kind(resources)}"
+            if not any(node.total.get(name) for node in nodes):
+                return f"{needs}; cluster {floor.name} has no such node now, and can start some"
             verb = "is" if free == 1 or name == "memory" else "are"
             has = f"{words.bare(name, free)} {verb} free"
             return f"{needs}, {has} ({stock(floor, nodes, [name])})"

@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from launcher.model.pools import Pool, Pools
+from launcher.scheduler.decide import scheduler_of
 from launcher.scheduler.state import State
 
 GIB = 2**30
@@ -190,6 +194,67 @@ def test_a_cluster_that_is_mistyped(node, cluster, waiting, why):
     there = [cluster(node("a"), name="prod"), cluster(node("b"), name="lab")]
     assert why([], waiting("w", cluster="prdo"), others=there) == (
         "cluster prdo is not up yet (there is lab, prod)"
+    )
+
+
+@pytest.fixture(scope="module")
+def why_after(cluster):
+    """Why a job waits whose cluster was reported anew since the queue was looked at."""
+
+    def run(job, *, before, now):
+        views = [one if hasattr(one, "nodes") else cluster(*one) for one in (before, now)]
+        scheduler = scheduler_of(State((views[0],), (job,)))
+        scheduler.decide(100.0)
+        scheduler.report(views[1])
+        return scheduler.why(job.job_id, 101.0)
+
+    return run
+
+
+def test_nodes_that_went_since_are_not_counted(node, waiting, why_after):
+    job, head = waiting("w", gpus_per_worker=4), node("head", gpus=0)
+    busy, going = node("a", free_gpus=0), node("a", free_gpus=0, leaving="drained by ada")
+    assert why_after(job, before=[busy], now=[]) == "cluster local has no nodes yet"
+    assert why_after(job, before=[busy, head], now=[head]) == (
+        "needs 4 GPUs on one node; the largest node (node-head, cluster local) has 0 GPUs, "
+        "16 CPUs, 64 GiB of memory"
+    )
+    assert why_after(job, before=[busy, head], now=[going, head]) == (
+        "would have a place if no node left: node-a is about to go (drained by ada)"
+    )
+
+
+def test_nodes_of_the_kind_that_went_since_are_not_counted(node, waiting, why_after):
+    a100 = node("a", free_gpus=0, labels={"ray.io/accelerator-type": "A100"})
+    job = waiting("w", gpus_per_worker=4, accelerator="A100")
+    assert why_after(job, before=[a100, node("b")], now=[node("b")]) == (
+        "needs A100 nodes; cluster local has none"
+    )
+
+
+def test_nodes_that_went_since_and_may_come_again(cluster, node, waiting, why_after):
+    pool = Pool("gpu", {"CPU": 16.0, "GPU": 4.0}, most=1)
+    before = replace(cluster(node("a", free_gpus=0)), pools=Pools((pool,)))
+    after = replace(cluster(), pools=Pools((replace(pool, more=1),), more=1))
+    assert why_after(waiting("w", gpus_per_worker=4), before=before, now=after) == (
+        "needs 4 GPUs; cluster local has no such node now, and can start some"
+    )
+
+
+@pytest.mark.parametrize("is_new", [True, False], ids=["a node", "a place on a node"])
+def test_what_came_since_is_told(node, waiting, why_after, is_new):
+    before = [] if is_new else [node("a", free_gpus=0)]
+    assert why_after(waiting("w", gpus_per_worker=4), before=before, now=[node("a")]) == (
+        "what it needs came free just now; it starts with the next look at the queue"
+    )
+
+
+def test_a_cluster_that_starts_its_nodes_and_has_none_of_that_kind(cluster, waiting, why):
+    labels = {"ray.io/accelerator-type": "A100"}
+    pool = Pool("gpu", {"CPU": 16.0, "GPU": 4.0}, labels, most=2, more=2)
+    growing = replace(cluster(), pools=Pools((pool,), more=2))
+    assert why([], waiting("w", gpus_per_worker=4, accelerator="H100"), others=[growing]) == (
+        "needs H100 nodes; cluster local has none"
     )
 
 
