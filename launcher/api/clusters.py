@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import urllib.parse
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from launcher import errors
 from launcher.api.caller import API, Caller
-from launcher.views import Occupancy, view
+from launcher.views import view
+
+if TYPE_CHECKING:  # as those of users: `launcher list` shall start without it
+    from launcher.views_occupancy import Occupancy
 
 _ATTACH_TIMEOUT_S = 120.0
 
@@ -73,6 +76,8 @@ class Clusters(Caller):
 
     def occupancy(self) -> Occupancy:
         """Who holds what of the clusters, and who waits."""
+        from launcher.views_occupancy import Occupancy
+
         return view(Occupancy, self._get(f"{API}/occupancy"))
 
 

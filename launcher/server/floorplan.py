@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from launcher.model.job import Allocation, Job
 from launcher.scheduler.state import ClusterView, NodeView
 from launcher.server.occupancy import cluster_occupancy
-from launcher.views import Holder, NodeOccupancy
+from launcher.views_occupancy import Holder, NodeOccupancy
 
 HUES = 24
 """So many colours there are for jobs."""

@@ -6,7 +6,6 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from launcher import views
 from launcher.model.job import Allocation, Job, Slot
 from launcher.model.states import JobState
 from launcher.scheduler.state import ClusterView, NodeView
@@ -14,6 +13,7 @@ from launcher.server.control import Control
 from launcher.server.masking import Mask
 from launcher.store.jobs import Within
 from launcher.views_measured import NodeUse
+from launcher.views_occupancy import ClusterOccupancy, Holder, NodeOccupancy, Occupancy, WaitingJob
 from launcher.views_pools import PoolView
 
 _WAIT = frozenset({JobState.QUEUED, JobState.HELD})
@@ -25,7 +25,7 @@ _LOOKED_THROUGH = 20_000
 """Among so many those of a few projects are looked for."""
 
 
-def occupancy(control: Control, within: Within = None) -> views.Occupancy:
+def occupancy(control: Control, within: Within = None) -> Occupancy:
     """Everything at this moment; of a long queue its beginning.
 
     Args:
@@ -46,7 +46,7 @@ def occupancy(control: Control, within: Within = None) -> views.Occupancy:
     mask = Mask(control.store, within)
     reasons = mask.texts([control.reason(job) for job in (*in_turn, *others)])
     starts = books.starts(now)
-    return views.Occupancy(
+    return Occupancy(
         now,
         tuple(
             replace(
@@ -68,13 +68,13 @@ def held_by(held: Sequence[Held], within: Within) -> Sequence[Held]:
     return held if within is None else [one for one in held if one[1].project in within]
 
 
-def cluster_occupancy(cluster: ClusterView, held: Sequence[Held]) -> views.ClusterOccupancy:
+def cluster_occupancy(cluster: ClusterView, held: Sequence[Held]) -> ClusterOccupancy:
     """Who holds what of one cluster; no nodes of one that is silent."""
-    holders: defaultdict[str, list[views.Holder]] = defaultdict(list)
+    holders: defaultdict[str, list[Holder]] = defaultdict(list)
     for allocation, job in held:
         for slot in allocation.slots:
             holders[slot.node_id].append(_holder(job, slot))
-    return views.ClusterOccupancy(
+    return ClusterOccupancy(
         cluster.name,
         cluster.is_live,
         round(cluster.silent_s, 1),
@@ -101,8 +101,8 @@ def _pools(cluster: ClusterView, asked: Mapping[str, int]) -> tuple[PoolView, ..
 
 
 def with_use(
-    clusters: Sequence[views.ClusterOccupancy], use: Mapping[tuple[str, str], NodeUse]
-) -> tuple[views.ClusterOccupancy, ...]:
+    clusters: Sequence[ClusterOccupancy], use: Mapping[tuple[str, str], NodeUse]
+) -> tuple[ClusterOccupancy, ...]:
     """The same, each node with what it did at last, by cluster and node id."""
     return tuple(
         replace(
@@ -115,9 +115,9 @@ def with_use(
     )
 
 
-def _node(node: NodeView, holders: tuple[views.Holder, ...]) -> views.NodeOccupancy:
+def _node(node: NodeView, holders: tuple[Holder, ...]) -> NodeOccupancy:
     cpus, gpus = node.total.get("CPU", 0.0), node.total.get("GPU", 0.0)
-    return views.NodeOccupancy(
+    return NodeOccupancy(
         node.node_id,
         node.label,
         cpus,
@@ -129,9 +129,9 @@ def _node(node: NodeView, holders: tuple[views.Holder, ...]) -> views.NodeOccupa
     )
 
 
-def _holder(job: Job, slot: Slot) -> views.Holder:
+def _holder(job: Job, slot: Slot) -> Holder:
     needs, workers = job.resources, slot.workers
-    return views.Holder(
+    return Holder(
         job=job.id,
         state=job.state.value,
         user=job.user,
@@ -147,10 +147,8 @@ def _others(taken: float, ours: float) -> float:
     return max(round(taken - ours, 2), 0.0)
 
 
-def _waiting(
-    job: Job, reason: str, position: int | None, starts_at: float | None
-) -> views.WaitingJob:
-    return views.WaitingJob(
+def _waiting(job: Job, reason: str, position: int | None, starts_at: float | None) -> WaitingJob:
+    return WaitingJob(
         job=job.id,
         user=job.user,
         project=job.project,

@@ -7,16 +7,15 @@ from rich.console import Console
 
 from launcher.cli.live.nodes import rooms
 from launcher.cli.live.occupancy import picture
-from launcher.views import (
-    Amounts,
+from launcher.views import Amounts, ProjectView
+from launcher.views_measured import NodeUse
+from launcher.views_occupancy import (
     ClusterOccupancy,
     Holder,
     NodeOccupancy,
     Occupancy,
-    ProjectView,
     WaitingJob,
 )
-from launcher.views_measured import NodeUse
 
 
 def node(number, *, gpus=8, held=0, others=0):

@@ -14,8 +14,8 @@ from rich.text import Text
 from launcher.cli import _words
 from launcher.cli.live.lines import visible
 from launcher.units import format_duration, format_size
-from launcher.views import ClusterOccupancy, Holder, NodeOccupancy
 from launcher.views_measured import NodeUse
+from launcher.views_occupancy import ClusterOccupancy, Holder, NodeOccupancy
 from launcher.views_pools import PoolView
 
 WIDE, NARROW = 110, 70

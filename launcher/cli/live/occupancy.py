@@ -18,7 +18,8 @@ from launcher.cli.live.lines import visible
 from launcher.client import Client
 from launcher.errors import UnreachableError
 from launcher.units import format_size, rounded
-from launcher.views import Amounts, DiskView, Occupancy, ProjectView, WaitingJob
+from launcher.views import Amounts, DiskView, ProjectView
+from launcher.views_occupancy import Occupancy, WaitingJob
 
 _QUEUE_SHOWN, _PROJECTS_SHOWN = 20, 8
 _PIPE_WIDTH = 160

@@ -12,7 +12,7 @@ from rich.console import Console
 from launcher.cli.live.occupancy import picture
 from launcher.model.codec import decode
 from launcher.model.wire import Desired
-from launcher.views import Occupancy
+from launcher.views_occupancy import Occupancy
 
 PAIR = {"resources": {"workers": 2, "nodes": 2, "cpus_per_worker": 8}}
 
