@@ -108,8 +108,15 @@ class NodeUse:
 
 @dataclass(frozen=True)
 class Memory:
-    """Resident bytes of the processes that stay between jobs."""
+    """Resident bytes of the processes that stay between jobs; None: there is none, or not known."""
 
     server: int | None = None
     executor: int | None = None
     ray: int | None = None
+    preloaded: int | None = None
+    """Of interpreters that wait for the next jobs (docs/warm-starts.md)."""
+
+    @property
+    def always(self) -> int:
+        """Of those that stay whatever ran."""
+        return sum(part or 0 for part in (self.server, self.executor, self.ray))

@@ -35,9 +35,10 @@ def command(purge: bool, yes: bool) -> None:
     files_of_jobs = _jobs_folder() if runs and purge else None
     stop_server(folder)
     ray = LocalRay(folder / "ray")
-    had_ray = ray.memory_bytes() > 0
+    had_ray, preloaded = ray.memory_bytes() > 0, ray.preloaded_bytes()
     ray.stop()
-    _output.note("stopped" if runs or had_ray else "nothing was running")
+    too = f", preloaded interpreters too ({format_size(preloaded)})" if preloaded else ""
+    _output.note(f"stopped{too}" if runs or had_ray else "nothing was running")
     if purge and folder.exists():
         shutil.rmtree(folder)
         if files_of_jobs is not None:

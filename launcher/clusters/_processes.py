@@ -69,6 +69,14 @@ def snapshot() -> dict[int, ProcessStat]:
     return {pid: seen for pid in pids if (seen := stat(pid)) is not None and seen.alive}
 
 
+def place_of(process: Process) -> tuple[str, ...]:
+    """The parts of the path of the folder that it works in; none where that is not known."""
+    try:
+        return Path(f"/proc/{process.pid}/cwd").readlink().parts
+    except OSError:
+        return ()
+
+
 def alive(process: Process) -> bool:
     seen = stat(process.pid)
     return seen is not None and seen.alive and seen.process == process

@@ -70,6 +70,18 @@ class Record:
         """Ray's own processes: head, raylet, their agents, and the workers in which ours live."""
         return _processes.in_session(self.leader, self.temp_dir, _processes.snapshot())
 
+    def preloaded(self) -> set[Process]:
+        """Interpreters that wait for the next jobs of this raylet, in sessions of their own.
+
+        `launcher/executor/preloaded.py` begins them in a folder that is called after it.
+        """
+        if not self.vital:
+            return set()
+        folder = "preloaded", str(self.vital[_VITAL.index("raylet")].pid)
+        everyone = _processes.snapshot().values()
+        here = (seen.process for seen in everyone)
+        return {process for process in here if _processes.place_of(process)[-2:] == folder}
+
     def processes(self) -> set[Process]:
         """The members and all that they have started."""
         return {seen.process for seen in self._with_descendants()}

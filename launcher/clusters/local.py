@@ -87,6 +87,12 @@ class LocalRay(Cluster):
         members = record.members() if record is not None else set()
         return sum(_processes.memory_bytes(member.process) for member in members)
 
+    def preloaded_bytes(self) -> int:
+        """The same of the interpreters that are preloaded for the next jobs here."""
+        record = Record.read(self._record_path)
+        found = record.preloaded() if record is not None else set()
+        return sum(_processes.memory_bytes(process) for process in found)
+
     def offered(self) -> dict[str, float]:
         """What a start would offer now, by Ray's resource names; memory is the machine's whole."""
         cpus, gpus = self._declared_amounts()

@@ -52,8 +52,10 @@ class Settings:
             executor = json.loads((self.state_dir / "executor.json").read_text())["pid"]
         except (OSError, ValueError, KeyError):
             executor = None
+        ray = LocalRay(self.state_dir / "ray")
         return Memory(
             server=process_memory(os.getpid()),
             executor=process_memory(executor) if executor else None,
-            ray=LocalRay(self.state_dir / "ray").memory_bytes() or None,
+            ray=ray.memory_bytes() or None,
+            preloaded=ray.preloaded_bytes() or None,
         )

@@ -15,6 +15,8 @@ from ray_nodes import RayNodes
 from launcher.clusters import _processes
 from launcher.clusters._record import Record
 from launcher.clusters.local import LocalRay
+from launcher.executor.preloaded import preloaded_of
+from launcher.executor.preloads import Wanted
 
 DRIVER = """
 import json, os, subprocess, sys
@@ -146,6 +148,22 @@ def test_its_files_are_closed_to_other_users(cluster):
 
 def test_its_memory_is_that_of_its_own_processes(cluster):
     assert 100e6 < cluster.memory_bytes() < 1e9
+
+
+def test_what_is_preloaded_on_it_is_told_apart(cluster, tmp_path):
+    before = cluster.preloaded_bytes()
+    (raylet,) = [one.process for one in record_of(cluster).members() if one.name == "raylet"]
+    (tmp_path / "preloaded").mkdir()
+    preloaded = preloaded_of(tmp_path / "preloaded", raylet.pid)
+    wanted = Wanted(sys.executable, ("json",), {"PATH": os.environ["PATH"]})
+    preloaded.begin(wanted)
+    ready = preloaded.folder / f"{wanted.key}.sock"
+    wait_until(ready.exists)
+    pid = int(ready.with_suffix(".lock").read_text())
+    assert before == 0
+    assert 1e6 < cluster.preloaded_bytes() < 200e6
+    os.kill(pid, signal.SIGTERM)
+    wait_until(lambda: cluster.preloaded_bytes() == 0)
 
 
 def test_two_at_once_get_one_cluster_which_outlives_their_terminal(own_cluster, tmp_path):

@@ -14,6 +14,7 @@ from launcher.client import Client
 from launcher.errors import LauncherError, UnauthorizedError
 from launcher.units import format_duration, format_size
 from launcher.views import ClusterView, DiskView, ServerView
+from launcher.views_measured import Memory
 
 _SLOW_S = 1.0
 
@@ -47,9 +48,16 @@ def check_server(address: NamedServer | OwnServer) -> Iterator[Finding]:
     if found.disk is not None:
         yield check_room(found.disk)
     if found.embedded and found.memory is not None:
-        known = [found.memory.server, found.memory.executor, found.memory.ray]
-        total = sum(part for part in known if part)
-        yield ok("memory", f"server, executor and Ray hold {format_size(total)}")
+        yield check_memory(found.memory)
+
+
+def check_memory(memory: Memory) -> Finding:
+    words = f"server, executor and Ray hold {format_size(memory.always)}"
+    if memory.preloaded:
+        words += (
+            f", interpreters that are preloaded for the next jobs {format_size(memory.preloaded)}"
+        )
+    return ok("memory", words)
 
 
 def check_answer(url: str, server: ServerView, took_s: float) -> Finding:

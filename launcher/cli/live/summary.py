@@ -53,10 +53,11 @@ def headline(job: JobView) -> str:
 
 def left_running(memory: Memory | None) -> str:
     """What stays of the embedded processes, and how to end them."""
-    known = [memory.server, memory.executor, memory.ray] if memory else []
-    total = sum(part for part in known if part is not None)
+    memory = memory or Memory()
+    total = memory.always + (memory.preloaded or 0)
     size = f" ({format_size(total)})" if total else ""
-    return f"left running: server and Ray{size}; launcher down stops them"
+    what = "server, Ray and preloaded interpreters" if memory.preloaded else "server and Ray"
+    return f"left running: {what}{size}; launcher down stops them"
 
 
 def _facts(job: JobView) -> Iterator[tuple[str, str]]:

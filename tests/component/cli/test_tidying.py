@@ -3,16 +3,24 @@
 import io
 import json
 import stat
+from dataclasses import replace
 
 import pytest
 
 from launcher.cli.checks import machine
 from launcher.cli.checks.finding import fault, ok
-from launcher.cli.checks.server import check_answer, check_clusters, check_version
+from launcher.cli.checks.server import (
+    check_answer,
+    check_clusters,
+    check_memory,
+    check_version,
+)
 from launcher.cli.doctor import report_text
+from launcher.cli.live.summary import left_running
 from launcher.model.node import NodeReport
 from launcher.spec.judge import spec_from_data
 from launcher.views import ClusterView, ServerView
+from launcher.views_measured import Memory
 
 NODE = {
     "node_id": "n1",
@@ -254,6 +262,22 @@ def test_a_cluster_is_told_with_what_it_has():
     assert (found.verdict, found.words) == ("ok", "1 node, 2 GPUs, 8 CPUs, Ray ")
     (none,) = check_clusters(ServerView("s", "0.1.0", embedded=True))
     assert none.verdict == "warning"
+
+
+def test_memory_is_told_of_all_that_stays():
+    memory = Memory(server=90 * 2**20, executor=10 * 2**20, ray=200 * 2**20)
+    assert check_memory(memory).words == "server, executor and Ray hold 300 MiB"
+    assert check_memory(replace(memory, preloaded=2**29)).words == (
+        "server, executor and Ray hold 300 MiB, "
+        "interpreters that are preloaded for the next jobs 512 MiB"
+    )
+    assert left_running(memory) == (
+        "left running: server and Ray (300 MiB); launcher down stops them"
+    )
+    assert left_running(replace(memory, preloaded=2**29)) == (
+        "left running: server, Ray and preloaded interpreters (812 MiB); launcher down stops them"
+    )
+    assert left_running(None) == "left running: server and Ray; launcher down stops them"
 
 
 # --- completion -----------------------------------------------------------------------------------
