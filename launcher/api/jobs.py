@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import sys
 import urllib.parse
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from launcher.spec.given import Given
     from launcher.spec.jobspec import JobSpec
     from launcher.spec.packaging import Package
+
+_PAGE = 500
+"""So many jobs are asked for at once."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +164,7 @@ class Jobs(Caller):
         states: Iterable[str] = (),
         *,
         project: str | None = None,
-        limit: int = 100,
+        limit: int | None = None,
         fold: bool = False,
     ) -> list[JobView]:
         """Newest first; all states without any.
@@ -167,16 +172,42 @@ class Jobs(Caller):
         Args:
             states: which.
             project: only jobs of this one.
-            limit: how many at most.
+            limit: how many at most. Default: all there are; `each_job` gives them one by one.
             fold: one for each array, with the states of all its `elements`.
         """
-        query = [("state", state) for state in states] + [("limit", str(limit))]
-        if project:
-            query.append(("project", project))
-        if fold:
-            query.append(("fold", "1"))
-        data = self._get(f"{API}/jobs?{urllib.parse.urlencode(query)}")
-        return JobList(view(JobView, job) for job in data["jobs"])
+        found = self._pages(states, project=project, limit=limit, fold=fold)
+        return JobList(itertools.chain.from_iterable(found))
+
+    def each_job(
+        self, states: Iterable[str] = (), *, project: str | None = None, fold: bool = False
+    ) -> Iterator[JobView]:
+        """As `jobs`, of servers that have very many: they are asked for as they are read.
+
+        Each comes once; those that are submitted meanwhile do not.
+        """
+        return itertools.chain.from_iterable(self._pages(states, project=project, fold=fold))
+
+    def _pages(
+        self,
+        states: Iterable[str],
+        *,
+        project: str | None,
+        limit: int | None = None,
+        fold: bool,
+    ) -> Iterator[list[JobView]]:
+        query = [("state", state) for state in states]
+        query += [("project", project)] if project else []
+        query += [("fold", "1")] if fold else []
+        left, after = sys.maxsize if limit is None else limit, ""
+        while left > 0:
+            asked = [*query, ("limit", str(min(left, _PAGE)))]
+            asked += [("after", after)] if after else []
+            data = self._get(f"{API}/jobs?{urllib.parse.urlencode(asked)}")
+            yield [view(JobView, job) for job in data["jobs"]]
+            left -= len(data["jobs"])
+            after = data.get("next")
+            if not after:
+                return
 
     def cancel(self, ref: Ref, *, force: bool = False) -> JobView:
         """Ends a job; `force` without the time to save."""

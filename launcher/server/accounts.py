@@ -31,6 +31,7 @@ from launcher.model.access import (
     id_of_token,
 )
 from launcher.names import random_part
+from launcher.server.auditing import KEPT_S
 from launcher.server.control import Control
 from launcher.spec.values import did_you_mean
 from launcher.store import accounts
@@ -306,6 +307,11 @@ class Accounts:
                 accounts.put_token(tx, found)
         self._changed()
         return found
+
+    def forget(self) -> int:
+        """Let go tokens of which the audit tells no more either, so long ago they ended."""
+        with self._control.store.begin() as tx:
+            return accounts.forget_ended(tx, self._control.clock() - KEPT_S)
 
     # --- roles -----------------------------------------------------------------------------------
 

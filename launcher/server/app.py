@@ -82,6 +82,7 @@ from launcher.server.sparklines import Sparklines
 from launcher.server.standing import Standing
 from launcher.server.stragglers import Stragglers
 from launcher.server.submitting import Submitting
+from launcher.server.sweeping import Sweeping, sweep_for_ever
 from launcher.server.taking import Taking
 from launcher.server.timing import Timing
 from launcher.server.together import Together
@@ -226,9 +227,10 @@ def life_of(store: Store, settings: Settings, floor: Floor) -> Lifespan[Starlett
             asyncio.create_task(keep_attached(attaching)),
             asyncio.create_task(keep_own_clusters(own_clusters, control)),
             asyncio.create_task(retain_for_ever(retaining)),
+            asyncio.create_task(sweep_for_ever(Sweeping(control, committing))),
             asyncio.create_task(send_for_ever(notices, control)),
             asyncio.create_task(compact_for_ever(store)),
-            asyncio.create_task(forget_for_ever(audit)),
+            asyncio.create_task(forget_for_ever(audit.forget, accounts.forget)),
         ]
         try:
             yield

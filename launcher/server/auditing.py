@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,14 +101,15 @@ class Audit:
             return audit.forget(tx, self._control.clock() - KEPT_S)
 
 
-async def forget_for_ever(audit: Audit) -> None:
+async def forget_for_ever(*forgets: Callable[[], object]) -> None:
     """Let go of what is too old, now and then."""
     while True:
         await asyncio.sleep(_FORGETS_EVERY_S)
-        try:
-            await asyncio.to_thread(audit.forget)
-        except Exception:  # a disk that is full now has room again some day
-            log.exception("the audit did not forget")
+        for forget in forgets:
+            try:
+                await asyncio.to_thread(forget)
+            except Exception:  # a disk that is full now has room again some day
+                log.exception("what is too old was not let go")
 
 
 class Auditing:

@@ -13,7 +13,7 @@ from launcher.model.job import Change, Event, Job
 from launcher.model.wire import CheckpointRef
 from launcher.server.control import Control
 from launcher.server.holdings import Holdings
-from launcher.store import checkpoints, jobs, outputs, watched
+from launcher.store import checkpoints, jobs, named, watched
 from launcher.store.checkpoints import StoredCheckpoint
 from launcher.units import format_size
 
@@ -96,9 +96,7 @@ class Committing:
             return
         # A transaction that writes: while it lasts, no new row can come to name one of them.
         with self._control.store.begin() as tx:
-            digests -= checkpoints.referenced(tx)
-            digests -= outputs.referenced(tx, digests)
-            for digest in digests:
+            for digest in digests - named.among(tx, digests):
                 self._control.store.blobs.delete(digest)
 
 

@@ -159,7 +159,7 @@ class Control:
         Raises:
             ConflictError: it is gone.
         """
-        if job.code and not self.store.blobs.has(job.code):
+        if job.code and not self.store.blobs.renew(job.code):
             raise ConflictError(
                 f"the code of job '{job.id}' was removed by retention",
                 hint=f"submit it again from its folder; launcher show {job.id} tells when it went",

@@ -16,7 +16,7 @@ from launcher.model.states import TERMINAL, JobState
 from launcher.server.committing import Committing
 from launcher.server.control import Control
 from launcher.server.notify import job_topic
-from launcher.store import checkpoints, outputs, removal
+from launcher.store import named, removal
 from launcher.store.removal import AT_ONCE, Removal
 
 log = logging.getLogger(__name__)
@@ -176,10 +176,8 @@ class Removing:
 
     def _freed(self, tx: Connection, shown: Sequence[views.RemovedJob], digests: set[str]) -> int:
         """Bytes that the disk gets back, once the rows are gone: blobs that others name stay."""
-        unnamed = digests - checkpoints.referenced(tx)
-        unnamed -= outputs.referenced(tx, unnamed)
         own = sum(job.logs + job.points for job in shown)
-        return own + sum(map(self._size, unnamed))
+        return own + sum(map(self._size, digests - named.among(tx, digests)))
 
     def _size(self, digest: str) -> int:
         """Bytes of a blob; 0 for one that is not there."""

@@ -211,7 +211,7 @@ class _Batch:
             return self._control.code_of(origin), origin.policy.own_python
         # Here, where nobody deletes it any more: whoever removes code does so in a transaction.
         if wish.code and not (
-            self._control.store.blobs.has(wish.code) and self._may_run(wish.asks, wish.code)
+            self._control.store.blobs.renew(wish.code) and self._may_run(wish.asks, wish.code)
         ):
             raise SpecError("the packaged workdir was not uploaded", hint="submit again")
         return wish.code, wish.python

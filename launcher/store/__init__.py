@@ -11,6 +11,7 @@ transaction first, so that what belongs together is committed together:
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -130,6 +131,8 @@ def open_store(folder: Path, url: str | None = None) -> Store:
     except BaseException:
         store.close()
         raise
+    if url is None:  # nobody else writes here: what is half written was broken off
+        store.blobs.clear(math.inf)
     return store
 
 

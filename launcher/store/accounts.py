@@ -87,6 +87,12 @@ def put_token(tx: Connection, one: StoredToken) -> None:
     tx.execute(dialect.upsert(tx, _tokens), row_of(one, _tokens))
 
 
+def forget_ended(tx: Connection, before: float) -> int:
+    """Let go tokens that were good for nothing any more by then; gives how many that were."""
+    ended = func.coalesce(_tokens.c.revoked_at, _tokens.c.expires_at)
+    return tx.execute(delete(_tokens).where(ended < before)).rowcount
+
+
 def last_used(tx: Connection) -> dict[str, float]:
     """By user, when any of its tokens was sent last."""
     query = select(_tokens.c.user, func.max(_tokens.c.used_at)).group_by(_tokens.c.user)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import BinaryIO, Protocol
@@ -20,12 +22,15 @@ class Blobs(Protocol):
     """Where blobs live. All methods take the sha256 in lower-case hex, else raise SpecError."""
 
     def put(self, sha256: str, chunks: Iterable[bytes]) -> int:
-        """Store a blob whole or not at all; gives its size in bytes. Again is no harm."""
+        """Store a blob whole or not at all; gives its size in bytes. Again renews it."""
 
     def has(self, sha256: str) -> bool: ...
 
+    def renew(self, sha256: str) -> bool:
+        """Whether it is here; if so its age begins anew. Who is about to name it asks so."""
+
     def missing(self, digests: Iterable[str]) -> list[str]:
-        """Those that are not here, each once, in their order."""
+        """Those that are not here, each once, in their order; the others are renewed."""
 
     def open(self, sha256: str) -> BinaryIO:
         """The blob for reading. NotFoundError: it is not here."""
@@ -39,29 +44,44 @@ class Blobs(Protocol):
     def delete(self, sha256: str) -> None:
         """Again is no harm."""
 
+    def older(self, moment: float) -> Iterator[list[str]]:
+        """Those that were neither put nor renewed since then, some at a time.
+
+        Args:
+            moment: seconds since the epoch, by the clock of the disk; so below.
+        """
+
+    def set_aside(self, sha256: str, moment: float) -> bool:
+        """Take a blob away, unless it was put or renewed since then. It ends with `clear`."""
+
+    def clear(self, moment: float) -> int:
+        """Delete what is set aside, and what was half written and broken off before `moment`.
+
+        Gives the bytes of it.
+        """
+
 
 class FileBlobs:
     """Blobs as files, `ab/cd/abcd…`, that appear complete, by a rename, or not at all.
 
-    One process writes into a root at a time: what it finds half written when it opens, it removes.
+    A blob's age is that of its file's last change. Several processes may use a root.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._incoming = root / "incoming"
         self._incoming.mkdir(parents=True, exist_ok=True)
-        for stale in self._incoming.iterdir():
-            stale.unlink()
 
     def put(self, sha256: str, chunks: Iterable[bytes]) -> int:
-        """Store a blob; when it is here already, `chunks` is not read.
+        """Store a blob; when it is here already, it is renewed and `chunks` is not read.
 
         Raises:
             ConflictError: the bytes have another digest.
             DiskFullError: they found no room.
         """
         place = self._place(sha256)
-        if place.exists():
+        with suppress(FileNotFoundError):
+            os.utime(place)
             return place.stat().st_size
         with full_disk_told(self._root, f"blob {sha256[:12]}"):
             temporary = self._receive(sha256, chunks)
@@ -75,8 +95,16 @@ class FileBlobs:
     def has(self, sha256: str) -> bool:
         return self._place(sha256).exists()
 
+    def renew(self, sha256: str) -> bool:
+        place = self._place(sha256)
+        with suppress(FileNotFoundError):
+            os.utime(place)
+            place.stat()  # where it still is, and is young: `set_aside` leaves it there
+            return True
+        return False
+
     def missing(self, digests: Iterable[str]) -> list[str]:
-        return [sha256 for sha256 in dict.fromkeys(digests) if not self.has(sha256)]
+        return [sha256 for sha256 in dict.fromkeys(digests) if not self.renew(sha256)]
 
     def open(self, sha256: str) -> BinaryIO:
         return self.path(sha256).open("rb")
@@ -92,6 +120,45 @@ class FileBlobs:
 
     def delete(self, sha256: str) -> None:
         self._place(sha256).unlink(missing_ok=True)
+
+    def older(self, moment: float) -> Iterator[list[str]]:
+        for first in self._root.glob("[0-9a-f][0-9a-f]"):
+            found = [
+                one.name
+                for second in first.iterdir()
+                for one in os.scandir(second)
+                if _SHA256.fullmatch(one.name) and _is_older(one, moment)
+            ]
+            if found:
+                yield found
+
+    def set_aside(self, sha256: str, moment: float) -> bool:
+        """Take a blob away, unless it was put or renewed since then.
+
+        It is moved first and looked at then: whoever renews it does so before, which is seen, or
+        is told that it is not here.
+        """
+        place = self._place(sha256)
+        aside = self._incoming / f"{sha256}.{uuid.uuid4().hex}"
+        try:
+            if place.stat().st_mtime >= moment:
+                return False
+            place.rename(aside)
+        except FileNotFoundError:
+            return False
+        if aside.stat().st_mtime < moment:
+            return True
+        self._publish(aside, place)
+        return False
+
+    def clear(self, moment: float) -> int:
+        size = 0
+        for one in os.scandir(self._incoming):
+            with suppress(FileNotFoundError):  # it arrived, or was put back
+                if _is_older(one, moment):
+                    size += one.stat().st_size
+                    Path(one.path).unlink()
+        return size
 
     def _place(self, sha256: str) -> Path:
         if not _SHA256.fullmatch(sha256):
@@ -120,6 +187,13 @@ class FileBlobs:
         temporary.rename(place)
         for folder in (place.parent, place.parent.parent, self._root):
             _sync_folder(folder)
+
+
+def _is_older(file: os.DirEntry[str], moment: float) -> bool:
+    try:
+        return file.stat().st_mtime < moment
+    except FileNotFoundError:
+        return False
 
 
 def _expect(sha256: str, found: str) -> None:

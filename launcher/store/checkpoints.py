@@ -26,7 +26,7 @@ from launcher.errors import ConflictError, SpecError
 from launcher.model import codec
 from launcher.model.checkpoint import FileEntry, KeepBest, Manifest, best, to_prune, unsafe_path
 from launcher.model.states import JobState
-from launcher.store import tables
+from launcher.store import named, tables
 from launcher.store.rows import from_row
 
 _checkpoints, _parts = tables.checkpoints, tables.checkpoint_parts
@@ -64,7 +64,8 @@ def commit(tx: Connection, job_id: str, manifest: Manifest, now: float) -> Store
     stored = insert(tx, job_id, manifest, now)
     # Parts that an earlier attempt left behind will never be whole.
     stale = and_(_parts.c.job_id == job_id, _parts.c.attempt < manifest.attempt)
-    tx.execute(delete(_parts).where(stale))
+    if tx.execute(delete(_parts).where(stale)).rowcount:
+        named.settle(tx, job_id)
     return stored
 
 
@@ -76,6 +77,7 @@ def insert(
     if rank is not None:
         row["rank"] = rank
     tx.execute(_checkpoints.insert().values(row))
+    _note(tx, job_id, manifest)
     stored = _committed(tx, job_id, manifest, row["rank"])
     assert stored is not None
     return stored
@@ -105,7 +107,7 @@ def add_part(
     if len(rows) < world_size:
         return None
     union = _union(job_id, [from_row(Manifest, row["manifest"]) for row in rows])
-    tx.execute(delete(_parts).where(own))
+    tx.execute(delete(_parts).where(own))  # the union names every blob that they named
     return commit(tx, job_id, union, now)
 
 
@@ -194,22 +196,17 @@ def prune(
     if keep_best is not None:
         given_up.difference_update(best(((o.id, o.manifest.metrics) for o in kept), keep_best))
     given_up -= begun_from(tx, job_id)
-    if given_up:
-        gone = update(_checkpoints).where(_checkpoints.c.id.in_(given_up))
-        tx.execute(gone.values(pruned=True))
-    return [one for one in kept if one.id in given_up]
+    gone = [one for one in kept if one.id in given_up]
+    give_up(tx, job_id, gone)
+    return gone
 
 
-def referenced(tx: Connection) -> set[str]:
-    """sha256 of every blob that a checkpoint, a part of one, or a job's code needs."""
-    kept = select(_checkpoints.c.manifest).where(_checkpoints.c.pruned.is_(False))
-    manifests = [*tx.scalars(kept), *tx.scalars(select(_parts.c.manifest))]
-    digests = {entry["sha256"] for manifest in manifests for entry in manifest["files"]}
-    jobs, expired = tables.jobs, tables.expired
-    without = exists().where(
-        expired.c.job_id == jobs.c.id, expired.c.kind == "code", jobs.c.ended_at <= expired.c.at
-    )
-    return digests | set(tx.scalars(select(jobs.c.code).where(jobs.c.code != "", not_(without))))
+def give_up(tx: Connection, job_id: str, gone: Sequence[StoredCheckpoint]) -> None:
+    """Keep these of the job no longer."""
+    if gone:
+        chosen = _checkpoints.c.id.in_([one.id for one in gone])
+        tx.execute(update(_checkpoints).where(chosen).values(pruned=True))
+        named.settle(tx, job_id)
 
 
 # --- parts ---------------------------------------------------------------------------------------
@@ -222,6 +219,7 @@ def _store_part(tx: Connection, job_id: str, manifest: Manifest, world_size: int
         _expect_same(job_id, from_row(Manifest, known), manifest)
         return
     tx.execute(_parts.insert().values(_row(job_id, manifest) | {"world_size": world_size}))
+    _note(tx, job_id, manifest)
 
 
 def _union(job_id: str, parts: Sequence[Manifest]) -> Manifest:
@@ -274,6 +272,10 @@ def _named(job_id: str, manifest: Manifest) -> str:
 
 
 # --- rows ----------------------------------------------------------------------------------------
+
+
+def _note(tx: Connection, job_id: str, manifest: Manifest) -> None:
+    named.note(tx, job_id, {entry.sha256 for entry in manifest.files})
 
 
 def _row(job_id: str, manifest: Manifest) -> dict[str, Any]:

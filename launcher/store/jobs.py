@@ -7,7 +7,18 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+    true,
+    tuple_,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from launcher.errors import ConflictError, NotFoundError
@@ -22,6 +33,8 @@ _LOOKED_AT = 500
 
 Within: TypeAlias = Collection[str] | None
 """Projects whose jobs are looked at; None: all."""
+Place: TypeAlias = tuple[float, str]
+"""Of a job in a list whose newest is first: when it was submitted, and its id."""
 
 _jobs, _allocations, _attempts = tables.jobs, tables.allocations, tables.attempts
 
@@ -244,9 +257,15 @@ def summaries(
     project: str | None,
     limit: int,
     within: Within = None,
+    after: Place | None = None,
 ) -> list[Job]:
-    """Jobs of these states and this project (None: of all), and of those `within`; newest first."""
+    """Jobs of these states and this project (None: of all), and of those `within`; newest first.
+
+    `after`: those that stand behind it alone.
+    """
     query = _WHOLE_JOBS.order_by(*_newest_first()).limit(limit)
+    if after is not None:
+        query = query.where(_is_behind(after))
     if states is not None:
         query = query.where(_is_in(states))
     if project is not None:
@@ -262,21 +281,30 @@ def newest_heads(
     project: str | None,
     limit: int,
     within: Within = None,
+    after: Place | None = None,
 ) -> list[Job]:
     """As `summaries`, with one job of each array in place of all its elements."""
-    query = select(_jobs.c.id, _jobs.c.array_id).order_by(*_newest_first())
+    is_behind = true() if after is None else _is_behind(after)
+    query = select(_jobs.c.id, _jobs.c.array_id, is_behind).order_by(*_newest_first())
     if states is not None:
         query = query.where(_is_in(states))
     if project is not None:
         query = query.where(_jobs.c.project == project)
+    if after is not None:  # of its very moment may be elements of arrays that were given already
+        query = query.where(_jobs.c.submitted_at <= after[0])
     query = query.where(_seen(within))
     heads: dict[str, str] = {}
+    given: set[str] = set()
     # Read until there are enough: an array has at most a thousand elements.
     with tx.execute(query.execution_options(yield_per=500)) as rows:
-        for job_id, array_id in rows:
+        for job_id, array_id, is_new in rows:
             if len(heads) >= limit:
                 break
-            heads.setdefault(array_id or job_id, job_id)
+            key = array_id or job_id
+            if not is_new:
+                given.add(key)
+            elif key not in given:
+                heads.setdefault(key, job_id)
     chosen = _WHOLE_JOBS.where(_jobs.c.id.in_(heads.values())).order_by(*_newest_first())
     return [_job(row) for row in tx.execute(chosen).mappings()]
 
@@ -417,6 +445,11 @@ def _seen(within: Within) -> ColumnElement[bool]:
 
 def _newest_first() -> tuple[Any, Any]:
     return _jobs.c.submitted_at.desc(), _jobs.c.id.desc()
+
+
+def _is_behind(place: Place) -> ColumnElement[bool]:
+    """It comes later in a list whose newest is first."""
+    return tuple_(_jobs.c.submitted_at, _jobs.c.id) < place
 
 
 def _is_in(states: Collection[JobState]) -> ColumnElement[bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, select
@@ -14,9 +14,6 @@ from launcher.store import dialect
 from launcher.store.rows import from_row, row_of
 from launcher.store.tables import outputs as _outputs
 from launcher.units import format_size
-
-_AT_ONCE = 500
-"""Values in one statement: every database takes so many."""
 
 
 @dataclass(frozen=True)
@@ -100,15 +97,6 @@ def total(tx: Connection, job_id: str) -> tuple[int, int]:
     query = select(func.count(), func.coalesce(func.sum(_outputs.c.size), 0))
     count, size = tx.execute(query.where(_outputs.c.job_id == job_id)).one()
     return int(count), int(size)
-
-
-def referenced(tx: Connection, digests: Iterable[str]) -> set[str]:
-    """Those of the blobs that are an output of some job."""
-    asked, found = sorted(digests), set()
-    for start in range(0, len(asked), _AT_ONCE):
-        named = _outputs.c.sha256.in_(asked[start : start + _AT_ONCE])
-        found |= set(tx.scalars(select(_outputs.c.sha256).where(named).distinct()))
-    return found
 
 
 def _check(report: OutputReport) -> None:

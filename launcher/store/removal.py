@@ -128,19 +128,11 @@ def heirs(tx: Connection, job_id: str) -> list[str]:
 
 def blobs_of(tx: Connection, job_ids: Sequence[str]) -> set[str]:
     """sha256 of every blob that the jobs name: code, lock, checkpoints and parts, outputs."""
-    manifests: list[Any] = []
-    for table in (_checkpoints, tables.checkpoint_parts):
-        query = select(table.c.manifest).where(table.c.job_id.in_(job_ids))
-        if table is _checkpoints:
-            query = query.where(_checkpoints.c.pruned.is_(False))
-        manifests += tx.scalars(query)
-    digests = {entry["sha256"] for manifest in manifests for entry in manifest["files"]}
-    outputs = select(tables.outputs.c.sha256).where(tables.outputs.c.job_id.in_(job_ids))
-    digests |= set(tx.scalars(outputs))
     codes = select(_jobs.c.code).where(_jobs.c.id.in_(job_ids), _jobs.c.code != "")
-    policies = tx.scalars(select(_jobs.c.policy).where(_jobs.c.id.in_(job_ids)))
-    locks = {policy["lock"] for policy in policies if policy.get("lock")}
-    return digests | locks | set(tx.scalars(codes))
+    digests = set(tx.scalars(codes))
+    for table in (tables.named_blobs, tables.outputs):
+        digests |= set(tx.scalars(select(table.c.sha256).where(table.c.job_id.in_(job_ids))))
+    return digests
 
 
 def delete_rows(tx: Connection, job_ids: Sequence[str]) -> None:

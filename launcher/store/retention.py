@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, delete, exists, not_, select, update
+from sqlalchemy import Connection, and_, delete, exists, not_, select
 
 from launcher.model.checkpoint import KeepBest
 from launcher.model.retention import Rules
@@ -14,7 +14,7 @@ from launcher.store.checkpoints import StoredCheckpoint
 from launcher.store.rows import from_row
 
 _rules, _expired, _jobs = tables.retention, tables.expired, tables.jobs
-_checkpoints, _outputs = tables.checkpoints, tables.outputs
+_outputs = tables.outputs
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,7 @@ def give_up_checkpoints(
         return checkpoints.prune(tx, job_id, 1, keep_best)
     needed = checkpoints.begun_from(tx, job_id)
     gone = [one for one in checkpoints.list_(tx, job_id) if one.id not in needed]
-    chosen = _checkpoints.c.id.in_([one.id for one in gone])
-    tx.execute(update(_checkpoints).where(chosen).values(pruned=True))
+    checkpoints.give_up(tx, job_id, gone)
     return gone
 
 

@@ -43,6 +43,8 @@ router = APIRouter(prefix="/api/v1", tags=["jobs"], dependencies=[Depends(must_b
 
 _LOG_LIMIT = 4 * 1024 * 1024
 _JOBS_LIMIT = 10_000
+_PLACE = r"^([0-9]{1,20}([.][0-9]{1,20})?(e[+-]?[0-9]{1,3})?,[a-z0-9-]{1,200})?$"
+"""Of a job in the list, as an answer gives it."""
 _EVENTS_LIMIT = 100_000
 _POINTS_A_PART = 5000
 _BYTES = "application/octet-stream"
@@ -77,7 +79,9 @@ class Asking(BaseModel):
 @router.head("/packages/{digest}")
 def has_package(here: Here, asks: Asks, digest: str) -> Response:
     """Whether the caller need not send it: what only others sent is as if it were not there."""
-    is_known = here.control.store.blobs.has(digest) and here.packages.may_run(asks, digest)
+    blobs = here.control.store.blobs
+    # Renewed, for the submit comes later and must find it.
+    is_known = blobs.has(digest) and here.packages.may_run(asks, digest) and blobs.renew(digest)
     return Response(status_code=200 if is_known else 404)
 
 
@@ -132,18 +136,34 @@ def list_jobs(
     project: str | None = None,
     limit: Count = 100,
     fold: bool = False,
+    after: Annotated[str, Query(pattern=_PLACE)] = "",
 ) -> Answer:
     """Newest first. `fold`: one entry for each array, with the states of its elements.
 
-    `user`: the name that the caller's own jobs bear; empty where they may bear any.
+    `user`: the name that the caller's own jobs bear; empty where they may bear any. `next`: what to
+    give as `after` to get those that follow; empty where none do.
     """
     limit, mask = min(limit, _JOBS_LIMIT), Mask(here.control.store, asks.within)
     find = jobs.newest_heads if fold else jobs.summaries
     with here.control.store.read() as tx:
-        found = find(tx, states=state or None, project=project, limit=limit, within=asks.within)
+        found = find(
+            tx,
+            states=state or None,
+            project=project,
+            limit=limit + 1,
+            within=asks.within,
+            after=_place(after),
+        )
+        found, are_more = found[:limit], len(found) > limit
         shown = here.showing.folded(tx, found) if fold else []
     shown = shown or here.showing.jobs(found)
-    return Answer({"jobs": as_json(mask.views(shown)), "user": asks.name})
+    follows = f"{found[-1].submitted_at!r},{found[-1].id}" if found and are_more else ""
+    return Answer({"jobs": as_json(mask.views(shown)), "user": asks.name, "next": follows})
+
+
+def _place(text: str) -> jobs.Place | None:
+    submitted_at, comma, job_id = text.partition(",")
+    return (float(submitted_at), job_id) if comma else None
 
 
 @router.get("/jobs/{ref}")

@@ -6,10 +6,13 @@ import asyncio
 import hashlib
 
 from fastapi import APIRouter, Depends, Request, Response
+from sqlalchemy import Connection
 
 from launcher.errors import SpecError
 from launcher.model import lifecycle
+from launcher.model.job import Change, Job
 from launcher.server.routes.context import AgentsJob, Here, Services, job_of_agent
+from launcher.store import named
 
 router = APIRouter(
     prefix="/api/v1/agent", include_in_schema=False, dependencies=[Depends(job_of_agent)]
@@ -40,7 +43,14 @@ def _kept(here: Services, job_id: str, text: bytes) -> bytes:
     content = f"# {job_id}\n".encode() + text
     digest = hashlib.sha256(content).hexdigest()
     here.control.store.blobs.put(digest, [content])
-    here.control.change(job_id, lambda job, _: lifecycle.lock(job, digest))
+
+    def step(job: Job, tx: Connection) -> Change:
+        change = lifecycle.lock(job, digest)
+        if change.job.policy.lock == digest:
+            named.note(tx, job_id, {digest})
+        return change
+
+    here.control.change(job_id, step)
     return _stored(here, job_id)
 
 

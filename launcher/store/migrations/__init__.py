@@ -11,7 +11,7 @@ from launcher.errors import LauncherError
 from launcher.store import dialect
 from launcher.store.database import Database
 
-NEWEST = "0016"
+NEWEST = "0017"
 """The last step in `versions`. Steps are numbered with four digits, so they compare as texts."""
 
 

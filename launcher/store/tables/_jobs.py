@@ -276,6 +276,15 @@ checkpoint_parts = Table(
     Column("manifest", Json, nullable=False),
 )
 
+named_blobs = Table(  # launcher/store/named.py
+    "named_blobs",
+    main,
+    of_job(primary_key=True),
+    Column("sha256", Text, primary_key=True),
+    Index(None, "sha256"),
+    sqlite_with_rowid=False,  # the key is all that a row has
+)
+
 outputs = Table(
     "outputs",
     main,

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from launcher.model.access import Role
 from launcher.server import lapsing, relay
 from launcher.server.accounts import FRESH_S
+from launcher.server.auditing import KEPT_S
 from launcher.server.routes import follow
 from launcher.store import accounts as stored
 from launcher.store import tables
@@ -95,6 +96,25 @@ def test_a_token_that_is_revoked_while_it_is_read_is_not_remembered_as_good(shar
     shared.ask("mars-member", "GET", "/whoami")
     assert revoked
     assert shared.ask("mars-member", "GET", "/whoami").status == 401
+
+
+def test_tokens_that_ended_are_forgotten_when_the_audit_tells_of_them_no_more(shared):
+    accounts, wall = shared.server.services.accounts, shared.server.wall
+    good = len(accounts.tokens(None))
+    revoked, expires = (
+        make(shared, user="mars-member", label=label, lasts_s=lasts_s).json()
+        for label, lasts_s in (("revoked", 2 * KEPT_S), ("expires", 3600))
+    )
+    assert shared.ask("root", "DELETE", f"/tokens/{revoked['token']['id']}").status == 200
+    wall.now += KEPT_S - 1
+    assert accounts.forget() == 0
+    wall.now += 3600  # of the one that expired the audit may still tell
+    assert accounts.forget() == 1
+    assert expires["token"]["id"] in {one.id for one in accounts.tokens(None)}
+    wall.now += 3600
+    assert accounts.forget() == 1
+    assert len(accounts.tokens(None)) == good
+    assert accounts.caller_of(revoked["token"]["id"]) is None
 
 
 def test_a_disabled_user_does_not_come_in_until_enabled(shared):

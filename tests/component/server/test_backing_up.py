@@ -10,13 +10,14 @@ import shutil
 import tarfile
 
 import pytest
+from sqlalchemy import select
 
 from launcher.errors import ConflictError, LauncherError, NotFoundError, SpecError
 from launcher.model.checkpoint import FileEntry, Manifest
 from launcher.model.job import Job, Policy, Resources
 from launcher.server import restoring
 from launcher.server.backing_up import back_up
-from launcher.store import checkpoints, jobs, open_store, removal
+from launcher.store import checkpoints, jobs, open_store, removal, retention, tables
 
 MODEL, CODE = b"model" * 1000, b"code"
 pytestmark = pytest.mark.on_sqlite  # of PostgreSQL: test_on_postgresql.py
@@ -171,7 +172,8 @@ def test_a_checkpoint_that_is_given_up_meanwhile_is_no_part_of_the_backup(state,
         blob = state / "blobs" / digest(MODEL)[:2] / digest(MODEL)[2:4] / digest(MODEL)
         if "files" in what and blob.exists():
             with opened(state) as store, store.begin() as tx:
-                tx.exec_driver_sql("UPDATE checkpoints SET pruned = 1")
+                (job_id,) = tx.scalars(select(tables.jobs.c.id))
+                retention.give_up_checkpoints(tx, job_id, None, also_last=True)
             blob.unlink()
 
     made = back_up(state, target, tell=give_up)

@@ -92,9 +92,62 @@ def test_a_list_holds_the_states_and_the_project_that_were_asked_for_newest_firs
     assert listed(state="RUNNING") == []
 
 
+def pages(server, **query):
+    """The ids of a list, page by page."""
+    after = ""
+    for _ in range(20):
+        data = server.get("/jobs", **query, **({"after": after} if after else {}))
+        yield [job["id"] for job in data["jobs"]]
+        after = data["next"]
+        if not after:
+            return
+    raise AssertionError("it does not end")
+
+
+def test_a_list_is_read_page_by_page_each_job_once(server):
+    made = []
+    for _ in range(2):
+        server.wall.now += 0.1
+        made += [server.new_job() for _ in range(3)]  # three of one moment
+    whole = [job["id"] for job in server.get("/jobs")["jobs"]]
+    assert sorted(whole) == sorted(made)
+    assert list(pages(server, limit=2)) == [whole[:2], whole[2:4], whole[4:]]
+    assert list(pages(server, limit=6)) == [whole]
+    assert list(pages(server, limit=4, project="elsewhere")) == [[]]
+
+
+def test_a_list_goes_on_where_it_was_after_a_job_that_was_removed(server):
+    made = []
+    for _ in range(3):
+        server.wall.now += 1
+        made.append(server.new_job())
+    follows = server.get("/jobs", limit=1)["next"]
+    server.order("cancel", made[2])
+    assert server.ask("DELETE", f"/jobs/{made[2]}").status == 200
+    server.wall.now += 1
+    server.new_job()
+    assert [job["id"] for job in server.get("/jobs", after=follows)["jobs"]] == [made[1], made[0]]
+
+
+def test_a_folded_list_has_each_array_on_one_page_alone(server):
+    arrays = {server.submit(array="0-3").json()["array_id"] for _ in range(3)}  # of one moment
+    single = server.new_job()
+    for limit in (1, 2, 3):
+        found = [job for page in pages(server, fold=1, limit=limit) for job in page]
+        heads = [job if job == single else job.rpartition("-")[0] for job in found]
+        assert sorted(heads) == sorted({single, *arrays}), limit
+
+
 @pytest.mark.parametrize(
     ("query", "word"),
-    [("limit=-1", "limit"), ("limit=x", "limit"), ("limit=9e99", "limit"), ("state=MAD", "state")],
+    [
+        ("after=x", "after"),
+        ("after=...,a-1", "after"),
+        ("limit=-1", "limit"),
+        ("limit=x", "limit"),
+        ("limit=9e99", "limit"),
+        ("state=MAD", "state"),
+    ],
 )
 def test_a_list_by_what_is_no_number_or_state_is_refused_in_our_form(server, query, word):
     reply = server.ask("GET", f"/jobs?{query}")

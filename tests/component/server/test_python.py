@@ -164,6 +164,34 @@ def test_what_notebooks_show_is_escaped(client, server, agent, job):
     assert not any("key=" in text for text in shown)
 
 
+def test_jobs_are_all_there_are_however_many_a_page_holds(client, server, monkeypatch):
+    monkeypatch.setattr("launcher.api.jobs._PAGE", 2)
+    made = []
+    for _ in range(5):
+        server.wall.now += 1
+        made.insert(0, server.new_job())
+    assert [job.id for job in client.jobs()] == made
+    assert [job.id for job in client.jobs(limit=3)] == made[:3]
+    assert [job.id for job in client.jobs(["CANCELLED"])] == []
+    assert client.jobs(limit=0) == []
+
+
+def test_jobs_are_asked_for_as_they_are_read(client, server, monkeypatch):
+    monkeypatch.setattr("launcher.api.jobs._PAGE", 2)
+    for _ in range(4):
+        server.wall.now += 1
+        server.new_job()
+    each, seen = client.each_job(), []
+    seen += [next(each).id for _ in range(2)]
+    server.order("cancel", seen[0])
+    server.wall.now += 1
+    server.new_job()
+    oldest = client.jobs()[-1].id
+    server.order("cancel", oldest)
+    *_, last = each
+    assert (last.id, last.state) == (oldest, "CANCELLED")
+
+
 def test_outputs_are_brought_by_pattern(client, job, agent):
     files = {"plots/a.png": b"png", "table.csv": b"1,2"}
     for data in files.values():

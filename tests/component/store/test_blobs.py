@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from launcher.errors import ConflictError, DiskFullError, NotFoundError, SpecError
+from launcher.store import open_store
 from launcher.store.blobs import FileBlobs
 
 DATA = b"weights" * 1000
@@ -106,9 +109,122 @@ def test_only_a_digest_names_a_blob(blobs: FileBlobs, name: str) -> None:
         blobs.put(name, [DATA])
 
 
-def test_what_a_crash_left_half_written_is_swept_at_the_next_start(blobs: FileBlobs) -> None:
-    (blobs._root / "incoming" / "tmp123").write_bytes(DATA)
+@pytest.mark.on_sqlite
+def test_what_a_crash_left_half_written_goes_when_a_server_alone_starts(tmp_path: Path) -> None:
+    with contextlib.closing(open_store(tmp_path)) as store:
+        store.blobs.put(SHA, [DATA])
+    (tmp_path / "blobs" / "incoming" / "tmp123").write_bytes(DATA)
+    with contextlib.closing(open_store(tmp_path)) as store:
+        assert list((tmp_path / "blobs" / "incoming").iterdir()) == []
+        assert store.blobs.has(SHA)
+
+
+def test_a_server_that_starts_beside_another_leaves_what_that_one_receives(
+    blobs: FileBlobs,
+) -> None:
+    def chunks() -> Iterator[bytes]:
+        yield DATA[:10]
+        FileBlobs(blobs._root)
+        yield DATA[10:]
+
+    blobs.put(SHA, chunks())
+    assert blobs.path(SHA).read_bytes() == DATA
+
+
+# --- what nobody needs ---------------------------------------------------------------------------
+
+NOW = 1_000_000.0
+
+
+def aged(blobs: FileBlobs, sha256: str = SHA) -> Path:
+    """The blob's file, as if nobody had asked for it for a second of 1970."""
+    path = blobs.path(sha256)
+    os.utime(path, (NOW - 1, NOW - 1))
+    return path
+
+
+def test_blobs_age_until_they_are_put_or_asked_for_again(blobs: FileBlobs) -> None:
     blobs.put(SHA, [DATA])
-    again = FileBlobs(blobs._root)
-    assert half_written(again) == []
-    assert again.has(SHA)
+    assert list(blobs.older(NOW)) == []
+    for renew in (blobs.renew, lambda _: blobs.missing([SHA]), lambda _: blobs.put(SHA, [])):
+        aged(blobs)
+        assert list(blobs.older(NOW)) == [[SHA]]
+        renew(SHA)
+        assert list(blobs.older(NOW)) == []
+    aged(blobs)
+    assert blobs.has(SHA)
+    assert blobs.size(SHA)
+    assert list(blobs.older(NOW)) == [[SHA]]  # to look is not to want
+
+
+def test_what_is_not_here_is_not_renewed(blobs: FileBlobs) -> None:
+    assert not blobs.renew(SHA)
+    assert not blobs.has(SHA)
+
+
+def test_an_old_blob_is_set_aside_and_then_deleted(blobs: FileBlobs) -> None:
+    blobs.put(SHA, [DATA])
+    aged(blobs)
+    assert blobs.set_aside(SHA, NOW)
+    assert not blobs.renew(SHA)
+    assert blobs.clear(NOW) == len(DATA)
+    assert half_written(blobs) == []
+    assert not blobs.set_aside(SHA, NOW)
+    assert blobs.put(SHA, [DATA]) == len(DATA)  # and may come again
+
+
+def test_a_young_blob_is_not_set_aside(blobs: FileBlobs) -> None:
+    blobs.put(SHA, [DATA])
+    assert not blobs.set_aside(SHA, NOW)
+    assert blobs.has(SHA)
+    assert half_written(blobs) == []
+
+
+def test_a_blob_that_is_renewed_while_it_is_set_aside_stays(
+    blobs: FileBlobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs.put(SHA, [DATA])
+    aged(blobs)
+    rename, renewed = Path.rename, []
+
+    def renew_first(path: Path, target: Path) -> Path:
+        if not renewed:
+            renewed.append(blobs.renew(SHA))
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", renew_first)
+    assert not blobs.set_aside(SHA, NOW)
+    assert renewed == [True]
+    assert blobs.path(SHA).read_bytes() == DATA
+
+
+def test_a_blob_that_goes_while_it_is_renewed_counts_as_missing(
+    blobs: FileBlobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs.put(SHA, [DATA])
+    aged(blobs)
+    utime, gone = os.utime, []
+
+    def too_late(path: Path) -> None:
+        """Its file is found, then it is set aside, and then only it is made young."""
+        if not gone:
+            gone.append(blobs.set_aside(SHA, NOW))
+            (path,) = half_written(blobs)
+        utime(path)
+
+    monkeypatch.setattr(os, "utime", too_late)
+    assert blobs.missing([SHA]) == [SHA]
+    assert gone == [True]
+    assert blobs.put(SHA, [DATA]) == len(DATA)
+    assert blobs.path(SHA).read_bytes() == DATA
+
+
+def test_a_transfer_that_was_broken_off_long_ago_is_cleared_and_one_under_way_is_not(
+    blobs: FileBlobs,
+) -> None:
+    for name, moment in (("broken", NOW - 1), ("under-way", NOW + 1)):
+        file = blobs._root / "incoming" / name
+        file.write_bytes(DATA)
+        os.utime(file, (moment, moment))
+    assert blobs.clear(NOW) == len(DATA)
+    assert [file.name for file in half_written(blobs)] == ["under-way"]

@@ -206,6 +206,9 @@ def test_summaries_are_newest_first_and_filtered(store: Store, make_job: MakeJob
 
         assert listed(None, None) == ["a-3", "a-2", "a-1", "a-0"]
         assert listed(None, None, limit=2) == ["a-3", "a-2"]
+        for find in (jobs.summaries, jobs.newest_heads):
+            behind = find(tx, states=None, project=None, limit=2, after=(2.0, "a-2"))
+            assert [job.id for job in behind] == ["a-1", "a-0"]
         assert listed({JobState.QUEUED, JobState.FAILED}, "vision") == ["a-3", "a-1"]
         assert listed(set(), None) == []
 

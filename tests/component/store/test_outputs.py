@@ -10,7 +10,7 @@ from launcher.errors import SpecError
 from launcher.model.checkpoint import FileEntry
 from launcher.model.job import Job
 from launcher.model.outputs import OutputLimits, OutputReport
-from launcher.store import Store, outputs
+from launcher.store import Store, named, outputs
 
 WIDE = OutputLimits()
 
@@ -109,6 +109,4 @@ def test_blobs_that_are_outputs_of_any_job_are_known(store: Store, job: Job) -> 
     keep(store, job, report({f"f{number}": str(number) for number in range(1200)}))
     asked = [digest(str(number)) for number in range(1100, 1300)]
     with store.read() as tx:
-        assert outputs.referenced(tx, asked) == {
-            digest(str(number)) for number in range(1100, 1200)
-        }
+        assert named.among(tx, asked) == {digest(str(number)) for number in range(1100, 1200)}

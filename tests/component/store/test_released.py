@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from old_state import SCHEMAS, told
-from sqlalchemy import MetaData, text
+from old_state import DONE, RUNS, SCHEMAS, told
+from sqlalchemy import MetaData, select, text
 
 from launcher.errors import LauncherError
-from launcher.store import Store, migrations, open_store, tables
+from launcher.store import Store, dialect, migrations, named, open_store, tables
+from launcher.store.database import Database
 
 RELEASES = sorted(path.name for path in SCHEMAS.iterdir())
 
@@ -63,6 +64,28 @@ def test_every_row_of_a_release_reads_back_after_its_tables_were_brought_up_to_d
 def test_its_tables_become_exactly_those_of_the_code(tmp_path: Path, url: str | None) -> None:
     with contextlib.closing(open_store(tmp_path, url)) as store:
         assert _differences(store) == []
+
+
+def test_the_blobs_that_a_release_named_in_json_are_named_by_rows(
+    tmp_path: Path, url: str | None
+) -> None:
+    path = tmp_path / "launcher.db"
+    engine = dialect.postgresql_engine(url) if url else dialect.sqlite_engine(path)
+    before = Database(engine, tmp_path)
+    with before.begin() as tx:
+        lock = {"old": '"lock":""', "new": f'"lock":"{"d" * 64}"', "job": DONE}
+        tx.execute(
+            text("UPDATE jobs SET policy = replace(policy, :old, :new) WHERE id = :job"), lock
+        )
+    before.close()
+    with contextlib.closing(open_store(tmp_path, url)) as store, store.begin() as tx:
+        rows = select(tables.named_blobs).order_by(*tables.named_blobs.c)
+        filled = tx.execute(rows).all()
+        b, c, d = (sign * 64 for sign in "bcd")
+        assert filled == [(DONE, b), (DONE, c), (DONE, d), (RUNS, b), (RUNS, c)]
+        for job_id in tx.scalars(select(tables.jobs.c.id)).all():
+            named.settle(tx, job_id)
+        assert tx.execute(rows).all() == filled
 
 
 def _differences(store: Store) -> list[Any]:
