@@ -67,8 +67,10 @@ class Caller:
         return f"{API}/jobs/{urllib.parse.quote(identity, safe='')}"
 
     def _newest(self) -> str:
-        found = self._get(f"{API}/jobs?limit=100")
-        user = found.get("user") or this_user()  # whoever has the server's own token says it
+        here = this_user()
+        found = self._get(with_query(f"{API}/jobs", {"own": here, "limit": "100"}))
+        user = found.get("user") or here  # whoever has the server's own token says it
+        # A server of before tells of everybody's hundred newest.
         own = [job.get("array_id") or job["id"] for job in found["jobs"] if job["user"] == user]
         if not own:
             raise NotFoundError(

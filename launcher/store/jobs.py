@@ -257,13 +257,16 @@ def summaries(
     project: str | None,
     limit: int,
     within: Within = None,
+    user: str | None = None,
     after: Place | None = None,
 ) -> list[Job]:
-    """Jobs of these states and this project (None: of all), and of those `within`; newest first.
+    """Jobs of these states, this project and user (None: of all), and `within`; newest first.
 
     `after`: those that stand behind it alone.
     """
     query = _WHOLE_JOBS.order_by(*_newest_first()).limit(limit)
+    if user is not None:
+        query = query.where(_jobs.c.user == user)
     if after is not None:
         query = query.where(_is_behind(after))
     if states is not None:
@@ -281,6 +284,7 @@ def newest_heads(
     project: str | None,
     limit: int,
     within: Within = None,
+    user: str | None = None,
     after: Place | None = None,
 ) -> list[Job]:
     """As `summaries`, with one job of each array in place of all its elements."""
@@ -290,6 +294,8 @@ def newest_heads(
         query = query.where(_is_in(states))
     if project is not None:
         query = query.where(_jobs.c.project == project)
+    if user is not None:
+        query = query.where(_jobs.c.user == user)
     if after is not None:  # of its very moment may be elements of arrays that were given already
         query = query.where(_jobs.c.submitted_at <= after[0])
     query = query.where(_seen(within))

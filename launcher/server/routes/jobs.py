@@ -136,12 +136,14 @@ def list_jobs(
     project: str | None = None,
     limit: Count = 100,
     fold: bool = False,
+    own: Annotated[str | None, Query(max_length=_LONGEST_USER)] = None,
     after: Annotated[str, Query(pattern=_PLACE)] = "",
 ) -> Answer:
     """Newest first. `fold`: one entry for each array, with the states of its elements.
 
-    `user`: the name that the caller's own jobs bear; empty where they may bear any. `next`: what to
-    give as `after` to get those that follow; empty where none do.
+    `own`: the caller's alone; what they are called, where they may bear any name. `user`: the name
+    that they bear; empty where they may bear any. `next`: what to give as `after` to get those that
+    follow; empty where none do.
     """
     limit, mask = min(limit, _JOBS_LIMIT), Mask(here.control.store, asks.within)
     find = jobs.newest_heads if fold else jobs.summaries
@@ -152,6 +154,7 @@ def list_jobs(
             project=project,
             limit=limit + 1,
             within=asks.within,
+            user=None if own is None else asks.by(own),
             after=_place(after),
         )
         found, are_more = found[:limit], len(found) > limit

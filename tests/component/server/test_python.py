@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from command_line import URL, _Connection
-from players import TOKEN, sha256
+from players import SPEC, TOKEN, sha256
 
 import launcher
 from launcher.errors import JobFailedError, LauncherError, NotFoundError, SpecError
@@ -190,6 +190,16 @@ def test_jobs_are_asked_for_as_they_are_read(client, server, monkeypatch):
     server.order("cancel", oldest)
     *_, last = each
     assert (last.id, last.state) == (oldest, "CANCELLED")
+
+
+def test_last_is_found_behind_however_many_jobs_of_others(client, server, monkeypatch):
+    data = {"spec": SPEC, "code": "", "python": None, "user": "bob"}
+    own = server.ask("POST", "/jobs", data=data).json()["id"]
+    for _ in range(101):
+        server.wall.now += 1
+        server.new_job()
+    monkeypatch.setattr("launcher.api.caller.this_user", lambda: "bob")
+    assert client.job("last").id == own
 
 
 def test_outputs_are_brought_by_pattern(client, job, agent):

@@ -206,7 +206,10 @@ def test_summaries_are_newest_first_and_filtered(store: Store, make_job: MakeJob
 
         assert listed(None, None) == ["a-3", "a-2", "a-1", "a-0"]
         assert listed(None, None, limit=2) == ["a-3", "a-2"]
+        jobs.insert(tx, make_job(id="b-4", submitted_at=-1.0, user="bob"), None)
         for find in (jobs.summaries, jobs.newest_heads):
+            his = find(tx, states=None, project=None, limit=9, user="bob")
+            assert [job.id for job in his] == ["b-4"]
             behind = find(tx, states=None, project=None, limit=2, after=(2.0, "a-2"))
             assert [job.id for job in behind] == ["a-1", "a-0"]
         assert listed({JobState.QUEUED, JobState.FAILED}, "vision") == ["a-3", "a-1"]
