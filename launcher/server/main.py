@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import logging
 import os
@@ -128,14 +127,17 @@ def serve(
     if embedded:
         keep_executor(state_dir, own_url, token)
     # Ray starts while the web framework is imported.
+    from launcher.server.ending import Ending, is_failure
     from launcher.server.serving import alone, among_others
+
+    logging.getLogger("uvicorn.error").addFilter(is_failure)
 
     if database_url is None:
         app = alone(store, settings, floor)
     else:
         trusted = tls.peers() if tls else None
         app = among_others(store, settings, floor.anew, database_url, trusted)
-    server.append(uvicorn.Server(_configured(app, tls)))
+    server.append(uvicorn.Server(_configured(Ending(app), tls)))
     record = replica_record(port) if is_one_of_several else SERVER
     write_record(state_dir / record, url=own_url if embedded else url, version=__version__)
     log.info("serving %s from %s", url, state_dir)
@@ -178,17 +180,10 @@ def _raised_afterwards() -> Iterator[None]:
         signal.raise_signal(number)
 
 
-def _is_failure(record: logging.LogRecord) -> bool:
-    """Not the end of a request that waited when the server was told to end."""
-    error = record.exc_info[1] if record.exc_info else None
-    return not isinstance(error, asyncio.CancelledError)
-
-
 def _configured(app: ASGIApp, tls: Certificate | None) -> uvicorn.Config:
     files: dict[str, Any] = {}
     if tls is not None:
         files = {"ssl_certfile": str(tls.cert), "ssl_keyfile": str(tls.key)}
-    logging.getLogger("uvicorn.error").addFilter(_is_failure)
     config = uvicorn.Config(
         app,
         log_level="warning",
