@@ -19,7 +19,7 @@ help: ## this list
 run: $(VENV)/.installed ## train a small network in two processes, from queue to summary
 	$(BIN)/launcher run jobs/pytorch-digits/job.yaml
 
-test: $(VENV)/.installed-dev ## unit, component and integration tests, 9 minutes on 2 cores
+test: $(VENV)/.installed-dev ## unit, component and integration tests, 8 minutes on 2 cores
 	$(BIN)/python -m pytest tests/unit -m "not slow" $(SPREAD)
 	$(BIN)/python -m pytest tests/component -m "not slow" $(SPREAD)
 	$(BIN)/python -m pytest tests/integration -m "not slow and not apart" $(IN_TWO)
