@@ -228,6 +228,19 @@ def test_what_processes_draw_by_chance_differs_between_them(both: Any, tmp_path:
         assert len(set(column)) == 4
 
 
+def test_torch_draws_anew_in_each_rank_whose_program_gives_no_seed(
+    node: Raylet, tmp_path: Path
+) -> None:
+    (tmp_path / "program.py").write_text("import torch; print(torch.initial_seed(), torch.rand(1))")
+    wanted, drawn = node.begin("torch"), set()
+    for _ in range(3):
+        keeper = keeper_of(node, wanted, tmp_path)
+        assert keeper is not None, node.said(wanted)
+        drawn.add(run(keeper, order(tmp_path, "program.py")))
+        end(keeper)
+    assert [code for code, _ in drawn] == [0] * 3, "each drew something else"
+
+
 def test_a_rank_shows_its_own_command_line_and_environment(node: Raylet, tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text("import time; print('up', flush=True); time.sleep(600)")
     keeper = keeper_of(node, node.begin("json", "numpy"), tmp_path)
